@@ -101,7 +101,7 @@ _SPECIAL: tuple[tuple[str, str], ...] = (
 _GLOBAL_UNICAST_V6 = IPv6Network("2000::/3")  # RFC 4291 2.4 with the IANA allocation: all else is unassigned
 
 # Content networks: a proxy or a VPN of theirs shows one of these instead of the house.
-# https://www.cloudflare.com/ips-v4 and /ips-v6; CLOUDFLARE_AS_OF is the day they were compared with a stored copy of the lists.
+# https://www.cloudflare.com/ips-v4 and /ips-v6; the day they were last compared with a stored copy of those lists:
 CLOUDFLARE_AS_OF = "2026-11-23"
 _CONTENT: tuple[tuple[str, str], ...] = tuple(
     (network, "it belongs to Cloudflare's network: a proxy was seen, not the house")

@@ -46,6 +46,8 @@ class Belief:
     changes: when the belief changed lately, oldest first; what flapping is measured by.
     held_back, held_back_since: an address that is agreed on but waits, because the line is flapping.
     dissent: who disagreed in the last round, as (source, what it said).
+    streak: rounds in a row that ended as `finding` does.
+    told, told_trouble: the address and the trouble ("", "dispute", "flapping") that events have been made of.
     """
 
     address: Address | None = None
@@ -59,6 +61,10 @@ class Belief:
     held_back: Address | None = None
     held_back_since: datetime | None = None
     dissent: tuple[tuple[str, str], ...] = ()
+    streak: int = 0
+    told: Address | None = None
+    told_trouble: str = ""
+    trouble_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,7 @@ class Standing:
     verified_at: when the published address was first seen at every server;
     drifts: checks in a row in which a record once seen showed something else.
     fingerprint: of the record's configuration when it was last published.
+    told, told_trouble: the address and the trouble ("", "refused", "failing", "not-shown", "drifted") told last.
     """
 
     published: Address | None = None
@@ -136,6 +143,9 @@ class Standing:
     verified_at: datetime | None = None
     drifts: int = 0
     fingerprint: str = ""
+    told: Address | None = None
+    told_trouble: str = ""
+    trouble_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +162,7 @@ class Delivery:
     """One event on its way to one notifier: an entry of the outbox.
 
     id: unique and stable across retries; a mail's Message-ID is made from it.
+    batch: set once a try may have been delivered: from then on the same events travel under the same id.
     """
 
     id: str
@@ -160,6 +171,7 @@ class Delivery:
     attempts: int = 0
     not_before: datetime | None = None
     last_error: str = ""
+    batch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +182,18 @@ class NotifierHealth:
     failing_since: datetime | None = None
     reason: str = ""
     delivered_at: datetime | None = None
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything that is kept. `rounds` counts rounds ever; `round_at` is the start of the newest."""
+    """Everything that is kept.
+
+    rounds: observing rounds ever; round_at: the start of the newest. next_at: when work is due next; alive_at: when
+    the loop last went round.
+    offline_since: the first round in which no source of any family answered; offline_told: OFFLINE was stored.
+    store_fault, store_fault_since: why the state could not be written, while that is so.
+    """
 
     beliefs: Mapping[Family, Belief] = field(default_factory=dict)
     sources: Mapping[str, SourceHealth] = field(default_factory=dict)  # key: "<source id>/<family>"
@@ -185,5 +204,8 @@ class State:
     rounds: int = 0
     round_at: datetime | None = None
     next_at: datetime | None = None
+    alive_at: datetime | None = None
     offline_since: datetime | None = None
+    offline_told: bool = False
     store_fault: str = ""
+    store_fault_since: datetime | None = None

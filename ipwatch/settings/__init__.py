@@ -1,1 +1,19 @@
-""""""
+"""TOML, environment and secret files -> frozen Settings; all faults at once, each with its file and line.
+
+load        load(path, environ, cwd): the one way in; raises SettingsFault. It reads in this order of files:
+locate      which configuration file, and where the state lives without one
+toml        text -> data, and the line of each key (pure)
+reader      what the converters share: places, faults, warnings, origins
+convert     data -> settings classes, by their type annotations; secrets, duration and choice are its parts
+tables      the classes of the tables that belong to no adapter
+override    the environment variables that stand above the file
+build       one function per table of the configuration
+check       what no single table can say, and `check_quorum` for the composition root
+fingerprint how a latch learns that its account or record was changed
+kinds       which sources, providers and notifiers there are
+render      `ipwatch check`
+model       what comes out
+
+No message ever repeats a value out of the configuration, except a word that is nearly a permitted one (choice), the
+name of a record or the path of a file: a password may stand anywhere by mistake.
+"""

@@ -1,0 +1,52 @@
+"""What several commands share: settings, logging, and the way a fault is printed."""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ipwatch.settings import Settings, SettingsFault, load
+
+
+def settings(arguments: argparse.Namespace) -> Settings:
+    """The configuration the command line names; raises SettingsFault."""
+    path = getattr(arguments, "config", None)
+    return load(Path(path) if path else None, os.environ, Path.cwd())
+
+
+def complain(fault: SettingsFault) -> int:
+    """Print every fault of a configuration, one a line; gives exit status 2."""
+    for one in fault.faults:
+        print(f"ipwatch: {one}", file=sys.stderr)
+    return 2
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """at, level, message, and error where there is one."""
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def start_log(arguments: argparse.Namespace) -> None:
+    """Log to standard error as the command line wants it."""
+    handler = logging.StreamHandler(sys.stderr)
+    if getattr(arguments, "log_format", "text") == "json":
+        handler.setFormatter(JsonLines())
+    else:
+        formatter = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+        handler.setFormatter(formatter)
+    logger = logging.getLogger("ipwatch")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if getattr(arguments, "verbose", False) else logging.INFO)

@@ -1,0 +1,56 @@
+"""When work is due next, from the state and the time alone. Pure."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from ipwatch.core.belief import hold
+from ipwatch.core.outbox import GATHER
+from ipwatch.core.record import Account, Wanted, blocked, latched, reason
+from ipwatch.core.state import AccountStanding, Standing, State
+from ipwatch.core.telling import FAILING_AFTER
+
+AWAY = timedelta(days=365)
+
+
+def verifications(
+    state: State, wanted: Iterable[Wanted], accounts: Mapping[str, Account], now: datetime
+) -> tuple[Wanted, ...]:
+    """The records whose verification is due."""
+    return tuple(
+        w
+        for w in wanted
+        if accounts[w.key.account].verify
+        and (s := state.records.get(w.key)) is not None
+        and (s.unsure or s.published) is not None
+        and s.verify_at is not None
+        and s.verify_at <= now
+    )
+
+
+def next_time(
+    state: State, wanted: Iterable[Wanted], accounts: Mapping[str, Account], interval: timedelta, now: datetime
+) -> datetime:
+    """The earliest time at which something is to be done; `now` at the earliest."""
+    times = [(state.round_at or now) + interval]
+    for belief in state.beliefs.values():
+        if belief.held_back_since is not None:
+            times.append(max(belief.held_back_since + hold(belief), now + timedelta(seconds=1)))
+    for w in wanted:
+        times += _record_times(w, state, accounts[w.key.account], now)
+    times += [entry.not_before or entry.event.at + GATHER for entry in state.outbox]
+    return max(min(times), now)
+
+
+def _record_times(w: Wanted, state: State, account: Account, now: datetime) -> list[datetime]:
+    s, a = state.records.get(w.key, Standing()), state.accounts.get(w.key.account, AccountStanding())
+    times = [s.verify_at] if account.verify and s.verify_at is not None else []
+    if s.failing_since is not None and not s.told_trouble and s.failing_since + FAILING_AFTER > now:
+        times.append(s.failing_since + FAILING_AFTER)
+    if s.verify_until is not None and s.verified_at is None and s.verify_until > now:
+        times.append(s.verify_until)
+    if reason(w, s, account, now) is None or latched(s.latch, w.fingerprint) or latched(a.latch, account.fingerprint):
+        return times
+    if blocked(w, s, account, a, now) is None:
+        return [*times, now]
+    waits = [t for t in (s.not_before, a.not_before) if t is not None and t > now]
+    return times + ([max(waits)] if waits else [])

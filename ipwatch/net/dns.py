@@ -1,0 +1,351 @@
+"""Resolver on dnspython: questions to one server, the zone cut, and RFC 2136 updates.
+
+The only file that imports dnspython, and only when the first question is asked: the import takes tens of milliseconds.
+"""
+# ruff: noqa: PLC0415 - see above
+
+import errno
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from ipwatch.core.address import Family
+from ipwatch.core.outcome import Scope
+from ipwatch.ports import Busy, DnsAnswer, DnsChange, Endpoint, Garbled, NameServer, Refused, TsigKey, Unreachable, Zone
+
+if TYPE_CHECKING:
+    import dns.message
+    import dns.name
+    import dns.resolver
+    import dns.rrset
+    import dns.update
+
+_UDP_LIMIT = 512  # octets a server must take by UDP without EDNS (RFC 1035 4.2.1); larger requests go by TCP
+_RESEND = 1.0  # seconds until a lost datagram is sent again, doubled each time (RFC 1035 4.2.1: 2 to 5 s on the whole)
+_LOOKUPS = 8  # name servers looked up at once
+_UNSENT = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ECONNREFUSED,
+           errno.EACCES, errno.EPERM}  # fmt: skip
+
+
+class DnspythonResolver:
+    """ports.Resolver. `system`: the recursive servers to use instead of the machine's own."""
+
+    def __init__(self, system: tuple[Endpoint, ...] | None = None) -> None:
+        self._system = system
+
+    def ask(self, name: str, rdtype: str, server: Endpoint, within: timedelta, *, rdclass: str = "IN",
+            recurse: bool = False) -> DnsAnswer:  # fmt: skip
+        """Ask this server once, resending lost datagrams; see the port."""
+        import dns.flags
+        import dns.message
+
+        with _translated(server, sent=False):
+            query = dns.message.make_query(name, rdtype, rdclass, use_edns=False)
+            query.flags = dns.flags.Flag.RD if recurse else dns.flags.Flag(0)
+            return _read(_question(query, server, _Deadline(within)))
+
+    def lookup(self, host: str, within: timedelta, family: Family | None = None) -> tuple[str, ...]:
+        """Literal addresses stand for themselves; see the port."""
+        try:
+            found = [str(ip_address(host))]
+        except ValueError:
+            by_servers = self._system is not None
+            found = self._lookup_at_servers(host, within) if by_servers else _lookup_by_system(host, within)
+        wanted = {4: Family.IPV4, 6: Family.IPV6}
+        kept = tuple(a for a in found if family in {None, wanted[ip_address(a.partition("%")[0]).version]})
+        if not kept:
+            raise Unreachable(f"{host} has no {family.label if family else 'IP'} address")
+        return kept
+
+    def _lookup_at_servers(self, host: str, within: timedelta) -> list[str]:
+        with _translated(host, sent=False):
+            return _addresses(self._resolver(), host, _Deadline(within))
+
+    def zone(self, name: str, within: timedelta) -> Zone:
+        """Ask upward for the SOA, then for NS and every address of theirs; see the port."""
+        import dns.name
+        import dns.resolver
+
+        deadline = _Deadline(within)
+        with _translated(f"the resolver, which was asked for the zone of {name},", sent=False):
+            resolver = self._resolver()
+            cut = dns.resolver.zone_for_name(name, resolver=resolver, lifetime=deadline.left())
+            if cut == dns.name.root:
+                raise Garbled(f"{name} lies in no known zone")
+            answer = resolver.resolve(cut, "NS", lifetime=deadline.left())
+            names = sorted(_plain(ns.target) for ns in answer)
+        with ThreadPoolExecutor(min(_LOOKUPS, len(names)), "nameservers") as pool:
+            found = pool.map(lambda ns: _addresses_or_none(resolver, ns, deadline), names)
+            servers = tuple(NameServer(ns, Endpoint(a, 53)) for ns, each in zip(names, found, strict=True) for a in each)
+        if not servers:
+            raise Unreachable(f"no name server of {_plain(cut)} has an address ({', '.join(names)})")
+        return Zone(_plain(cut), servers)
+
+    def _resolver(self) -> "dns.resolver.Resolver":
+        """Made anew each time: the machine's servers change with its network."""
+        import dns.nameserver
+        import dns.resolver
+
+        resolver = dns.resolver.Resolver(configure=self._system is None)
+        if self._system is not None:
+            resolver.nameservers = [dns.nameserver.Do53Nameserver(s.host, s.port) for s in self._system]
+        return resolver
+
+    def update(self, zone: str, changes: Sequence[DnsChange], server: Endpoint, key: TsigKey | None,
+               within: timedelta) -> str:  # fmt: skip
+        """One message for all changes, each "delete the RRset, add one RR" (RFC 2136 2.5.2, 2.5.1); see the port.
+
+        Raises Busy, too: on BADTIME, which ends when the clocks agree again.
+        """
+        import dns.rcode
+
+        deadline = _Deadline(within)
+        with _translated(server, sent=True):
+            message = _update_message(zone, changes, key)
+            big = len(message.to_wire()) > _UDP_LIMIT
+            answer = (_tcp if big else _udp)(message, server, deadline)
+            rcode = dns.rcode.to_text(answer.rcode())
+            if key is not None and not answer.had_tsig and rcode == "NOERROR":
+                raise Garbled(f"{server} said NOERROR without a signature")  # anyone could have (RFC 8945 5.3)
+            return rcode
+
+
+class _Deadline:
+    """A total deadline by the monotonic clock; dnspython takes seconds and times of the wall clock."""
+
+    def __init__(self, within: timedelta) -> None:
+        self._end = time.monotonic() + within.total_seconds()
+
+    def left(self) -> float:
+        """Seconds left, at least 0."""
+        return max(0.0, self._end - time.monotonic())
+
+
+def _plain(name: "dns.name.Name") -> str:
+    return name.to_text(omit_final_dot=True).lower()
+
+
+def _question(query: "dns.message.Message", server: Endpoint, deadline: _Deadline) -> "dns.message.Message":
+    """By UDP, and by TCP where the answer is cut off (RFC 7766 5)."""
+    import dns.message
+
+    try:
+        return _udp(query, server, deadline)
+    except dns.message.Truncated:
+        return _tcp(query, server, deadline)
+
+
+def _tcp(query: "dns.message.Message", server: Endpoint, deadline: _Deadline) -> "dns.message.Message":
+    import dns.inet
+    import dns.query
+
+    with dns.query.make_socket(dns.inet.af_for_address(server.host), socket.SOCK_STREAM) as sock:
+        place = dns.inet.low_level_address_tuple((server.host, server.port))
+        sock.settimeout(max(deadline.left(), 0.001))
+        try:
+            sock.connect(place)
+        except OSError as error:
+            raise Unreachable(f"{server} can not be reached ({error.strerror or 'timed out'})") from None
+        sock.setblocking(False)
+        return dns.query.tcp(query, server.host, deadline.left(), server.port, sock=sock)
+
+
+def _udp(query: "dns.message.Message", server: Endpoint, deadline: _Deadline) -> "dns.message.Message":
+    """Send, and again at growing intervals, the very same octets: an answer to any of them is an answer."""
+    import dns.exception
+    import dns.inet
+    import dns.query
+
+    wire, wait, misfit = query.to_wire(), _RESEND, ""
+    place = dns.inet.low_level_address_tuple((server.host, server.port))
+    with dns.query.make_socket(dns.inet.af_for_address(server.host), socket.SOCK_DGRAM) as sock:
+        while deadline.left() > 0:
+            dns.query.send_udp(sock, wire, place, time.time() + deadline.left())
+            pause = _Deadline(timedelta(seconds=min(wait, deadline.left())))
+            while pause.left() > 0:
+                try:
+                    return _receive(query, sock, place, time.time() + pause.left())
+                except dns.exception.Timeout:
+                    break
+                except _Misfit as why:  # a forgery, or a broken server: the true answer may still come
+                    misfit = str(why)
+            wait *= 2
+    if misfit:
+        raise Garbled(f"{server} gave no answer that fits the question", excerpt=misfit)
+    raise dns.exception.Timeout
+
+
+class _Misfit(Exception):
+    """A datagram came from the place asked that is no answer to what was asked."""
+
+
+def _receive(query: "dns.message.Message", sock: socket.socket, place: object, until: float) -> "dns.message.Message":
+    """One datagram from the place asked; raises _Misfit, Timeout, Truncated, or what the server says of our TSIG."""
+    import dns.exception
+    import dns.message
+    import dns.query
+    import dns.tsig
+
+    try:
+        answer: dns.message.Message = dns.query.receive_udp(
+            sock, place, until, ignore_unexpected=True, keyring=query.keyring, request_mac=query.mac,
+            raise_on_truncation=not query.had_tsig and query.keyring is None)[0]  # fmt: skip
+    except (dns.exception.Timeout, dns.tsig.PeerError):
+        raise
+    except dns.message.Truncated as cut:
+        if query.is_response(cut.message()):
+            raise
+        raise _Misfit("cut off") from None
+    except (dns.exception.DNSException, ValueError, struct.error) as error:
+        raise _Misfit(type(error).__name__) from None
+    if not query.is_response(answer):
+        raise _Misfit("another question or number")
+    return answer
+
+
+def _read(message: "dns.message.Message") -> DnsAnswer:
+    """The answer at the end of the CNAME chain inside this message."""
+    import dns.flags
+    import dns.message
+    import dns.rcode
+
+    rcode, authoritative = dns.rcode.to_text(message.rcode()), bool(message.flags & dns.flags.AA)
+    if not isinstance(message, dns.message.QueryMessage) or not message.question:
+        return DnsAnswer(rcode, authoritative, ())
+    chain = message.resolve_chaining()
+    cname = _plain(chain.canonical_name) if chain.cnames else None
+    if chain.answer is None:
+        return DnsAnswer(rcode, authoritative, (), cname=cname)
+    serial = next((rd.serial for rd in chain.answer if rd.rdtype == dns.rdatatype.SOA), None)
+    ttl = timedelta(seconds=chain.answer.ttl)
+    return DnsAnswer(rcode, authoritative, tuple(_text(rd) for rd in chain.answer), serial, cname, ttl)
+
+
+def _text(rdata: "dns.rdata.Rdata") -> str:
+    import dns.rdatatype
+
+    if rdata.rdtype in {dns.rdatatype.A, dns.rdatatype.AAAA}:
+        return str(ip_address(rdata.to_text()))
+    if rdata.rdtype == dns.rdatatype.TXT:
+        return b"".join(rdata.strings).decode("utf-8", "replace")  # type: ignore[attr-defined]
+    return rdata.to_text()
+
+
+def _addresses(resolver: "dns.resolver.Resolver", host: str, deadline: _Deadline) -> list[str]:
+    """Both families' addresses; raises only when neither question was answered."""
+    import dns.exception
+    import dns.resolver
+
+    found: list[str] = []
+    fault: dns.exception.DNSException | None = None
+    for rdtype in ("A", "AAAA"):
+        try:
+            found += [_text(rd) for rd in resolver.resolve(host, rdtype, lifetime=deadline.left(), search=False)]
+        except dns.resolver.NoAnswer:
+            continue
+        except dns.exception.DNSException as error:
+            fault = error
+    if fault is not None and not found:
+        raise fault
+    return found
+
+
+def _addresses_or_none(resolver: "dns.resolver.Resolver", host: str, deadline: _Deadline) -> list[str]:
+    """A name server that can not be found leaves the others."""
+    import dns.exception
+
+    try:
+        return _addresses(resolver, host, deadline)
+    except (dns.exception.DNSException, OSError, ValueError):
+        return []
+
+
+def _lookup_by_system(host: str, within: timedelta) -> list[str]:
+    """getaddrinfo has no deadline of its own: it is left behind when it takes longer."""
+    found: list[str] = []
+    fault: list[str] = ["the system's resolver did not answer in time"]
+
+    def run() -> None:
+        try:
+            infos = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            fault[:] = [str(getattr(error, "strerror", None) or "the name is not valid").lower()]
+            return
+        found.extend(dict.fromkeys(str(info[4][0]) for info in infos))
+
+    thread = threading.Thread(target=run, name="lookup", daemon=True)
+    thread.start()
+    thread.join(max(0.0, within.total_seconds()))
+    if not found:
+        raise Unreachable(f"{host} can not be looked up ({fault[0]})")
+    return list(found)
+
+
+def _update_message(zone: str, changes: Sequence[DnsChange], key: TsigKey | None) -> "dns.update.UpdateMessage":
+    import dns.name
+    import dns.tsig
+    import dns.update
+
+    message = dns.update.UpdateMessage(zone)
+    for change in changes:
+        name, rdtype = dns.name.from_text(change.name), change.address.family.rdtype
+        message.replace(name, int(change.ttl.total_seconds()), rdtype, str(change.address))
+    if key is not None:
+        try:
+            secret = dns.tsig.Key(key.name, key.secret.reveal(), _algorithm(key.algorithm))
+        except ValueError:
+            raise Refused("the secret of the TSIG key is not base64", code="key", scope=Scope.ACCOUNT) from None
+        message.use_tsig(secret)
+    return message
+
+
+def _algorithm(text: str) -> str:
+    """The registered name: hmac-md5 has a longer one (RFC 8945 6)."""
+    return "hmac-md5.sig-alg.reg.int" if text.lower() == "hmac-md5" else text.lower()
+
+
+@contextmanager
+def _translated(where: object, *, sent: bool) -> Iterator[None]:
+    """Everything dnspython and the sockets raise, as one of the four errors."""
+    import dns.exception
+    import dns.resolver
+    import dns.tsig
+
+    try:
+        yield
+    except dns.tsig.PeerBadTime:
+        raise Busy(f"the clocks of {where} and of this machine differ by more than 5 minutes", code="BADTIME") from None
+    except dns.tsig.PeerError as error:
+        raise _tsig_refusal(where, error) from None
+    except (dns.exception.Timeout, TimeoutError):
+        raise Unreachable(f"{where} did not answer in time", sent=sent) from None
+    except (dns.resolver.NoNameservers, dns.resolver.NoResolverConfiguration):
+        raise Unreachable(f"{where} could not answer") from None
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        raise Unreachable(f"{where} has no such record") from None
+    except (OSError, EOFError) as error:
+        unsent = isinstance(error, OSError) and error.errno in _UNSENT
+        why = getattr(error, "strerror", None) or "the connection was closed"
+        raise Unreachable(f"{where} can not be reached ({why})", sent=sent and not unsent) from None
+    except (dns.exception.DNSException, ValueError, struct.error) as error:
+        raise Garbled(f"what {where} answered is no DNS answer ({type(error).__name__})") from None
+
+
+def _tsig_refusal(where: object, error: Exception) -> Refused:
+    """What the server says of our signature (RFC 8945 5.2)."""
+    import dns.tsig
+
+    sentences: dict[type[Exception], tuple[str, str]] = {
+        dns.tsig.PeerBadKey: ("BADKEY", f"{where} does not know this TSIG key: check key_name and key_algorithm"),
+        dns.tsig.PeerBadSignature: ("BADSIG", f"the TSIG signature is wrong for {where}: check key_secret"),
+        dns.tsig.PeerBadTruncation: ("BADTRUNC", f"{where} wants a longer TSIG signature: check key_algorithm"),
+    }
+    code, text = sentences.get(type(error), ("TSIG", f"{where} refuses the TSIG signature"))
+    return Refused(text, code=code, scope=Scope.ACCOUNT)

@@ -1,0 +1,115 @@
+"""What no single table can say: limits, duplicates, and whether the quorum can be reached at all."""
+
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from ipaddress import ip_address
+
+from ipwatch.core.address import Family
+from ipwatch.ports import Endpoint
+from ipwatch.settings.faults import Fault
+from ipwatch.settings.model import AccountSpec, RecordSpec, Settings, Watch
+from ipwatch.settings.reader import Reader
+from ipwatch.settings.toml import KeyPath
+
+LEAST_INTERVAL = timedelta(seconds=1)
+MOST_TTL = timedelta(seconds=2**31 - 1)  # RFC 2181 section 8
+
+
+def watch(reader: Reader, made: Watch) -> None:
+    """The limits of `[watch]`."""
+    if made.interval < LEAST_INTERVAL:
+        reader.fault(("watch", "interval"), 'it must be at least "1s"')
+    if not made.families:
+        reader.fault(("watch", "families"), 'name at least one: families = ["ipv4"]')
+    for family, least in made.quorum.items():
+        if least < 1:
+            reader.fault(("watch", "quorum", family.value), "at least one operator must be asked")
+    if made.heartbeat and not made.heartbeat.reveal().startswith(("https://", "http://")):
+        reader.fault(("watch", "heartbeat"), "this is a URL that begins with https://")
+
+
+def nameservers(reader: Reader, accounts: Mapping[str, AccountSpec]) -> None:
+    """`nameservers` of the accounts can be spoken to."""
+    for name, account in accounts.items():
+        for number, text in enumerate(account.options.nameservers):
+            try:
+                endpoint(text)
+            except ValueError as error:
+                reader.fault(("account", name, "nameservers", number), str(error))
+
+
+def endpoint(text: str, port: int = 53) -> Endpoint:
+    """ "127.0.0.1:5353", "[::1]:5353" or an address alone, then with `port`; raises ValueError with a clause."""
+    host, number = text.strip(), str(port)
+    if host.startswith("["):
+        host, _, rest = host[1:].partition("]")
+        number = rest.removeprefix(":") if rest else number
+    elif host.count(":") == 1:
+        host, _, number = host.partition(":")
+    try:
+        ip = ip_address(host)
+    except ValueError:
+        raise ValueError('a name server is an address, as in "192.0.2.53" or "[2001:db8::53]:5353"') from None
+    if not (number.isascii() and number.isdigit() and 0 < int(number[:6]) < 65536):
+        raise ValueError("the port of a name server is a number from 1 to 65535")
+    return Endpoint(str(ip), int(number))
+
+
+def records(reader: Reader, made: tuple[tuple[KeyPath, RecordSpec], ...], watch: Watch) -> None:
+    """No record twice, none for a family that is not watched, no TTL that DNS can not hold."""
+    seen: dict[tuple[str, Family], dict[str, KeyPath]] = {}
+    for key, record in made:
+        if record.ttl is not None and (record.ttl > MOST_TTL or record.ttl % timedelta(seconds=1)):
+            reader.fault((*key, "ttl"), "a TTL is whole seconds, at most 2147483647 (RFC 2181 section 8)")
+        if not record.families:
+            reader.fault((*key, "families"), "name at least one, or leave the key out")
+        for family in record.families:
+            if family not in watch.families:
+                reader.fault((*key, "families"), f"'{family}' is not watched: add it to families in [watch]")
+            _once(reader, key, record, seen.setdefault((record.name, family), {}), family)
+
+
+def _once(reader: Reader, key: KeyPath, record: RecordSpec, earlier: dict[str, KeyPath], family: Family) -> None:
+    """The same name and family at the same account is a fault; at another account it may be meant (split DNS)."""
+    what = f"{record.name} ({family.rdtype})"
+    if record.account in earlier:
+        reader.fault(
+            (*key, "name"), f"{what} was already given for this account in line {reader.line(earlier[record.account])}"
+        )
+    elif earlier:
+        reader.warn(
+            (*key, "name"), f"{what} is kept at account '{next(iter(earlier))}' too: two accounts may undo each other"
+        )
+    earlier.setdefault(record.account, key)
+
+
+def unused(reader: Reader, accounts: Mapping[str, object], made: tuple[tuple[KeyPath, RecordSpec], ...]) -> None:
+    """An account without a record publishes nothing."""
+    for name in accounts.keys() - {record.account for _, record in made}:
+        reader.warn(("account", name), "no [[record]] names this account, so nothing is published there")
+
+
+def check_quorum(settings: Settings, operators: Mapping[Family, Collection[str]]) -> tuple[Fault, ...]:
+    """Faults for each watched family whose quorum the operators of the built sources can never reach."""
+    found = []
+    for family in settings.watch.families:
+        names, least = sorted(set(operators.get(family, ()))), settings.watch.quorum[family]
+        if len(names) < least:
+            found.append(Fault(_place(settings, family, bool(names)), _unreachable(family, names, least)))
+    return tuple(found)
+
+
+def _place(settings: Settings, family: Family, any_source: bool) -> str:
+    keys = (f"watch.quorum.{family}", "watch.quorum") if any_source else ("watch.families",)
+    origins = (settings.origins.get(key, "default") for key in keys)
+    return next((origin for origin in origins if origin != "default"), str(settings.path or "built-in defaults"))
+
+
+def _unreachable(family: Family, names: list[str], least: int) -> str:
+    if not names:
+        return f"watch.families: no source can tell an {family.label} address; add one, or leave '{family}' out"
+    voices = "operator" if len(names) == 1 else "operators"
+    return (
+        f"watch.quorum: {least} operators must agree on the {family.label} address, but the sources have only {len(names)} "
+        f"{voices} ({', '.join(names)}): add sources of others, or set quorum = {{ {family} = {len(names)} }}"
+    )

@@ -1,0 +1,185 @@
+"""Values of the configuration -> fields of settings classes, by the types these declare. Every fault is noted, none raised."""
+
+import math
+import types
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+import msgspec
+
+from ipwatch.ports import Options, Secret
+from ipwatch.settings import duration
+from ipwatch.settings.faults import among, nearest
+from ipwatch.settings.reader import BAD, Bad, Reader
+from ipwatch.settings.secrets import expanded, secret
+from ipwatch.settings.toml import KeyPath
+
+O = TypeVar("O", bound=Options)  # noqa: E741
+
+_NEVER_ZERO = {"timeout", "interval"}
+
+
+def table(reader: Reader, key: KeyPath, cls: type[O], raw: Any, beside: frozenset[str] = frozenset()) -> O | Bad:
+    """A settings class from a table; `beside`: keys in it that belong to somebody else."""
+    if not isinstance(raw, dict):
+        return reader.fault(key, "this is a table, with keys of its own")
+    fields = {field.encode_name: field for field in msgspec.structs.fields(cls)}
+    before = len(reader.faults)
+    for name in raw.keys() - fields.keys() - beside:
+        reader.unknown((*key, name), sorted({*fields, *beside}))
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in raw:
+            values[field.name] = value(reader, (*key, name), field.type, raw[name])
+        elif field.required:
+            reader.fault(key, f"the key '{name}' is missing")
+        else:
+            reader.default((*key, name))
+    return BAD if len(reader.faults) > before else _made(reader, key, cls, values, fields)
+
+
+def _made(reader: Reader, key: KeyPath, cls: type[O], values: dict[str, Any], fields: Mapping[str, Any]) -> O | Bad:
+    """The object; what its class itself objects to is told at the key its clause begins with, if it does."""
+    try:
+        return cls(**values)
+    except ValueError as error:
+        first = str(error).split(" ", 1)[0].strip("'\"`:,=")
+        return reader.fault((*key, first) if first in fields else key, str(error))
+
+
+def value(reader: Reader, key: KeyPath, kind: Any, raw: Any) -> Any:
+    """A value of the type `kind`, or BAD."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Secret:
+        return secret(reader, key, raw)
+    reader.origin(key)
+    if origin is Annotated:
+        return _limited(reader, key, kind, arguments[0], raw)
+    if origin in {Union, types.UnionType}:
+        return _either(reader, key, arguments, raw)
+    if origin is Literal:
+        return choice(reader, key, raw, {str(word): word for word in arguments})
+    if origin is tuple:
+        return _list(reader, key, arguments, raw)
+    if origin in {dict, Mapping}:
+        return _words(reader, key, arguments[1], raw)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return choice(reader, key, raw, {str(member.value): member for member in kind})
+    if isinstance(kind, type) and issubclass(kind, Options):
+        return table(reader, key, kind, raw)
+    return _plain(reader, key, kind, raw)
+
+
+def _plain(reader: Reader, key: KeyPath, kind: Any, raw: Any) -> Any:
+    if kind is timedelta:
+        return _duration(reader, key, raw)
+    if kind is Path:
+        return _path(reader, key, raw)
+    if kind is str and isinstance(raw, str):
+        return raw
+    if kind is bool and isinstance(raw, bool):
+        return raw
+    if kind is int and isinstance(raw, int) and not isinstance(raw, bool):
+        return raw if abs(raw) < 2**63 else reader.fault(key, "the number is too large")
+    if kind is float and isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
+        return float(raw)
+    words = {str: 'text in "quotes"', bool: "true or false", int: "a whole number", float: "a number"}
+    return reader.fault(key, f"this is {words.get(kind, 'something else')}, not {_word(raw)}")
+
+
+def _word(raw: Any) -> str:
+    """What a value is, never what it holds."""
+    match raw:
+        case bool():
+            return "true or false"
+        case str():
+            return "text"
+        case int() | float():
+            return "a number"
+        case list():
+            return "a list"
+        case dict():
+            return "a table"
+        case _:
+            return "a date or a time"
+
+
+def _duration(reader: Reader, key: KeyPath, raw: Any) -> timedelta | Bad:
+    if isinstance(raw, int) and not isinstance(raw, bool) and 0 < raw < 100_000_000:
+        meant = duration.spell(timedelta(seconds=raw))
+        return reader.fault(key, f'a duration needs its unit: {key[-1]} = "{meant}" if seconds are meant')
+    if not isinstance(raw, str):
+        return reader.fault(key, duration.HOW)
+    try:
+        time = duration.parse(raw)
+    except duration.BadDuration as error:
+        return reader.fault(key, str(error))
+    if not time and key[-1] in _NEVER_ZERO:
+        return reader.fault(key, "it can not be zero")
+    return time
+
+
+def _path(reader: Reader, key: KeyPath, raw: Any) -> Path | Bad:
+    if not isinstance(raw, str) or not raw.strip():
+        return reader.fault(key, 'this is the path of a file, text in "quotes"')
+    if not raw.isprintable():
+        return reader.fault(key, "the path holds a control character")
+    return reader.folder / expanded(raw, reader)
+
+
+def choice(reader: Reader, key: KeyPath, raw: Any, choices: Mapping[str, Any]) -> Any:
+    """One of the permitted words."""
+    if isinstance(raw, str | int) and not isinstance(raw, bool) and str(raw) in choices:
+        return choices[str(raw)]
+    meant = nearest(raw, tuple(choices)) if isinstance(raw, str) else None
+    hint = f"'{raw}' is not; did you mean '{meant}'?" if meant else among(tuple(choices))
+    return reader.fault(key, f"this is not one of the permitted words: {hint}")
+
+
+def _list(reader: Reader, key: KeyPath, arguments: tuple[Any, ...], raw: Any) -> tuple[Any, ...] | Bad:
+    """tuple[T, ...] from a list; tuple[A, B] from a list of just as many."""
+    if not isinstance(raw, list):
+        return reader.fault(key, f"this is a list: {key[-1]} = [...]")
+    kinds = (arguments[0],) * len(raw) if arguments[-1] is Ellipsis else arguments
+    if len(kinds) != len(raw):
+        return reader.fault(key, f"this is a list of {len(kinds)}")
+    made = tuple(value(reader, (*key, i), kind, item) for i, (kind, item) in enumerate(zip(kinds, raw, strict=True)))
+    reader.one_origin(key)
+    return BAD if any(item is BAD for item in made) else made
+
+
+def _words(reader: Reader, key: KeyPath, kind: Any, raw: Any) -> dict[str, Any] | Bad:
+    """dict[str, T] from a table with keys of the user's own."""
+    if not isinstance(raw, dict):
+        return reader.fault(key, "this is a table: { name = ... }")
+    made = {name: value(reader, (*key, name), kind, item) for name, item in raw.items()}
+    return BAD if any(item is BAD for item in made.values()) else made
+
+
+def _either(reader: Reader, key: KeyPath, kinds: tuple[Any, ...], raw: Any) -> Any:
+    """The first of several types that takes the value; when none does, the faults of the first are told."""
+    kinds = tuple(kind for kind in kinds if kind is not types.NoneType)
+    before = list(reader.faults)
+    told: list[Any] = []
+    for kind in kinds:
+        made = value(reader, key, kind, raw)
+        if made is not BAD:
+            return made
+        told = told or reader.faults[len(before) :]
+        reader.faults[:] = before
+    reader.faults.extend(told)
+    return BAD
+
+
+def _limited(reader: Reader, key: KeyPath, kind: Any, base: Any, raw: Any) -> Any:
+    """Annotated[T, msgspec.Meta(...)]: its limits too. msgspec's sentence names the limit, not the value."""
+    made = value(reader, key, base, raw)
+    if made is BAD or not isinstance(made, str | int | float):
+        return made
+    try:
+        return msgspec.convert(made, kind)
+    except msgspec.ValidationError as error:
+        return reader.fault(key, str(error).lower().replace("`", "'"))

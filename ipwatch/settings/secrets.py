@@ -1,0 +1,117 @@
+"""Secrets: a string, { file = "..." } or { env = "..." }. No message ever holds what was found or written there."""
+
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+from ipwatch.ports import Secret
+from ipwatch.settings.faults import nearest
+from ipwatch.settings.reader import Bad, Reader
+from ipwatch.settings.toml import KeyPath
+
+LIMIT = 65536  # bytes of a secret file: a certificate's key is a tenth of that
+_HOW = 'a secret is text in "quotes", { file = "/path" } or { env = "NAME" }'
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
+
+
+def secret(reader: Reader, key: KeyPath, value: Any) -> Secret | Bad:
+    """The secret that a value of the configuration stands for."""
+    if isinstance(value, str):
+        _note(reader, value)
+        reader.inline = reader.inline or reader.override(key) is None
+        reader.origin(key)
+        return _checked(reader, key, value, "it")
+    if not isinstance(value, dict):
+        _note(reader, str(value))
+        return reader.fault(key, _HOW)
+    if len(value) != 1 or not set(value) <= {"file", "env"}:
+        meant = [nearest(word, ("file", "env")) for word in value if word not in {"file", "env"}]
+        hint = f"; did you mean '{meant[0]}'?" if len(value) == 1 and meant[0] else ""
+        return reader.fault(key, _HOW + hint)
+    ((way, where),) = value.items()
+    if not isinstance(where, str) or not where:
+        return reader.fault((*key, way), _HOW)
+    return _from_file(reader, (*key, way), where) if way == "file" else _from_env(reader, (*key, way), where)
+
+
+def _from_env(reader: Reader, key: KeyPath, name: str) -> Secret | Bad:
+    shown = f"the environment variable {name}" if _VARIABLE.match(name) else "the environment variable named here"
+    if name not in reader.environ:
+        return reader.fault(key, f"{shown} is not set")
+    reader.origin(key[:-1], "environment")
+    return _checked(reader, key, reader.environ[name].rstrip("\r\n"), shown)
+
+
+def _from_file(reader: Reader, key: KeyPath, name: str) -> Secret | Bad:
+    path = reader.folder / expanded(name, reader)
+    # A bare word may be the password itself, written at the wrong place; what looks like a path is shown.
+    shown = f"the file {path}" if "/" in name else f"the file named here (in {reader.folder})"
+    try:
+        text = _read(path)
+    except UnicodeDecodeError:
+        return reader.fault(key, f"{shown} is not UTF-8 text")
+    except (OSError, ValueError) as error:
+        return reader.fault(key, f"{shown} can not be read: {reason(error)}")
+    if _open_to_all(path, reader.root):
+        reader.warn(key, f"{shown} can be read by every user of this machine; chmod 600 ends that")
+    reader.origin(key[:-1], "file")
+    return _checked(reader, key, text.rstrip("\r\n"), shown)
+
+
+def _read(path: Path) -> str:
+    """The text of a regular file; raises OSError, UnicodeDecodeError, or ValueError with a clause."""
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe without a writer would hang the start
+        raise IsADirectoryError("it is not a regular file")
+    with path.open("rb") as file:
+        content = file.read(LIMIT + 1)
+    if len(content) > LIMIT:
+        raise OSError(f"it is larger than {LIMIT // 1024} KiB")
+    return content.decode("utf-8-sig")
+
+
+def _checked(reader: Reader, key: KeyPath, text: str, shown: str) -> Secret | Bad:
+    """The secret, if the text can be one."""
+    _note(reader, text)
+    if not text.strip():
+        return reader.fault(key, f"{shown} is empty" if shown != "it" else "a secret can not be empty")
+    if any(ord(c) < 32 or ord(c) == 127 for c in text):
+        return reader.fault(key, f"{shown} holds a line break or another control character, a secret is one line")
+    return Secret(text)
+
+
+def _note(reader: Reader, text: str) -> None:
+    """Remember it, so that no fault repeats it: as it stands and as Python would quote it."""
+    reader.secrets.update({text, repr(text)[1:-1]} - {"", "True", "False"})
+
+
+def _open_to_all(path: Path, root: Path) -> bool:
+    """Whether every user may read it. Docker and Podman mount their secrets so, inside the one container, at /run/secrets
+    (https://docs.docker.com/compose/how-tos/use-secrets/, 2026-11): there nobody else looks."""
+    return world_readable(path) and not path.is_relative_to(root / "run" / "secrets")
+
+
+def world_readable(path: Path) -> bool:
+    """Whether the file's mode lets every user of the machine read it."""
+    return bool(path.stat().st_mode & stat.S_IROTH)
+
+
+def expanded(name: str, reader: Reader) -> Path:
+    """A path as written, with "~" as the user's home folder."""
+    home = reader.environ.get("HOME", "")
+    return Path(home + name[1:]) if home and (name == "~" or name.startswith("~/")) else Path(name)
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Why a file can not be read, without its name."""
+    match error:
+        case FileNotFoundError():
+            return "there is no such file"
+        case PermissionError():
+            return "permission denied"
+        case OSError(strerror=None):
+            return str(error)
+        case OSError():
+            return str(error.strerror).lower()
+        case _:
+            return "the name holds a character no file name can have"
