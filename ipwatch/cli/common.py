@@ -8,7 +8,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ipwatch.settings import Settings, SettingsFault, load
+from ipwatch.settings.faults import SettingsFault
+from ipwatch.settings.load import load
+from ipwatch.settings.model import Settings
 
 
 def settings(arguments: argparse.Namespace) -> Settings:

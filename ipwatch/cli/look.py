@@ -13,7 +13,8 @@ from ipwatch.core.address import Family
 from ipwatch.core.consensus import demoted
 from ipwatch.core.state import AccountStanding, Belief, Finding, RecordKey, Shown, Standing, State
 from ipwatch.ports import StoreFault
-from ipwatch.settings import Settings, SettingsFault
+from ipwatch.settings.faults import SettingsFault
+from ipwatch.settings.model import Settings
 from ipwatch.store import read_events, read_state
 
 GRACE = timedelta(minutes=2)  # a round may take its time
@@ -223,7 +224,7 @@ def history(arguments: argparse.Namespace) -> int:
     rows = [
         {"what": s.family.value, "value": str(s.address), "since": s.since.isoformat(timespec="seconds"),
          "until": s.until.isoformat(timespec="seconds") if s.until else "", "seconds": int(s.duration.total_seconds()),
-         "dissent": "; ".join(f"{source} said {said}" for source, said in s.dissent)}
+         "dissent": "; ".join(f"{d.source} said {d.said}" for d in s.dissent)}
         for s in past.spans(events, now)
     ] + [
         {"what": "offline", "value": "", "since": o.since.isoformat(timespec="seconds"),

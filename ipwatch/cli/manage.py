@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+from typing import Literal
 
 from ipwatch.cli import table
 from ipwatch.cli.common import complain, settings
@@ -11,7 +12,10 @@ from ipwatch.core.event import Event, Topic
 from ipwatch.core.message import compose
 from ipwatch.core.state import State
 from ipwatch.ports import Message, PortError, StoreFault
-from ipwatch.settings import SettingsFault, names, plugin, render
+from ipwatch.settings import render
+from ipwatch.settings.faults import SettingsFault
+from ipwatch.settings.kinds import names, plugin
+from ipwatch.settings.model import Settings
 from ipwatch.store import holder, read_state, request
 
 
@@ -22,7 +26,8 @@ def unlock(arguments: argparse.Namespace) -> int:
         state = read_state(found.state) or State()
         known = {r.name for r in found.records} | set(found.accounts)
         if arguments.name not in known:
-            print(f"ipwatch: no record or account is called {arguments.name}; there are: {', '.join(sorted(known)) or 'none'}",
+            there = ", ".join(sorted(known)) or "none"
+            print(f"ipwatch: no record or account is called {arguments.name}; there are: {there}",
                   file=sys.stderr)  # fmt: skip
             return 2
         request(found.state, "unlock", arguments.name)
@@ -41,9 +46,8 @@ def unlock(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _accounts(found: object, name: str) -> set[str]:
-    records = getattr(found, "records", ())
-    return {name} | {r.account for r in records if r.name == name}
+def _accounts(found: Settings, name: str) -> set[str]:
+    return {name} | {r.account for r in found.records if r.name == name}
 
 
 def notify(arguments: argparse.Namespace) -> int:
@@ -76,7 +80,8 @@ def notify(arguments: argparse.Namespace) -> int:
 
 def kinds(_arguments: argparse.Namespace) -> int:
     """Every kind there is, with its manual."""
-    for family in ("source", "provider", "notifier"):
+    families: tuple[Literal["source", "provider", "notifier"], ...] = ("source", "provider", "notifier")
+    for family in families:
         rows = []
         for kind in names(family):
             one = plugin(family, kind)

@@ -15,7 +15,7 @@ from ipwatch.core.state import AccountStanding, Belief, Standing, State
 from ipwatch.ports import StoreFault
 from ipwatch.service import main as service
 from ipwatch.service.world import World
-from ipwatch.settings import SettingsFault
+from ipwatch.settings.faults import SettingsFault
 from ipwatch.store import read_state
 
 PATIENCE = timedelta(seconds=60)  # `once` waits so long for the zone and the mail server

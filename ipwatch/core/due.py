@@ -32,9 +32,11 @@ def next_time(
 ) -> datetime:
     """The earliest time at which something is to be done; `now` at the earliest."""
     times = [(state.round_at or now) + interval]
-    for belief in state.beliefs.values():
-        if belief.held_back_since is not None:
-            times.append(max(belief.held_back_since + hold(belief), now + timedelta(seconds=1)))
+    times += [
+        max(belief.held_back_since + hold(belief), now + timedelta(seconds=1))
+        for belief in state.beliefs.values()
+        if belief.held_back_since is not None
+    ]
     for w in wanted:
         times += _record_times(w, state, accounts[w.key.account], now)
     times += [entry.not_before or entry.event.at + GATHER for entry in state.outbox]

@@ -58,9 +58,8 @@ def spans(events: Iterable[Event], now: datetime) -> list[Span]:
             held[family] = _with(held[family], event)
         elif event.topic in {Topic.ADDRESS_FOUND, Topic.ADDRESS_CHANGED}:
             _begin(event, family, held, done)
-    for span in held.values():
-        done.append(replace(span, duration=_length(span.since, now)))
-    return sorted(done, key=lambda span: (span.since, span.family))
+    lasting = [replace(span, duration=_length(span.since, now)) for span in held.values()]
+    return sorted(done + lasting, key=lambda span: (span.since, span.family))
 
 
 def outages(events: Iterable[Event], now: datetime) -> list[Outage]:

@@ -124,7 +124,8 @@ def place(text: str, port: int = 53) -> tuple[str, int]:
     if not colon or text.endswith("]") or _is_ipv6(text):
         host, digits = text, str(port)
     inner = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not inner or (inner != host or ":" in inner) and not _is_ipv6(inner) or any(c.isspace() for c in inner):
+    literal = inner != host or ":" in inner
+    if not inner or any(c.isspace() for c in inner) or (literal and not _is_ipv6(inner)):
         raise ValueError(f'{text[:80]!r} is not a server such as "ns1.example.org", "127.0.0.1:53" or "[::1]:53"')
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 5 and 0 < int(digits) < 65536):
         raise ValueError(f"{text[:80]!r} has no port between 1 and 65535")

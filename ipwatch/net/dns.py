@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _UDP_LIMIT = 512  # octets a server must take by UDP without EDNS (RFC 1035 4.2.1); larger requests go by TCP
 _RESEND = 1.0  # seconds until a lost datagram is sent again, doubled each time (RFC 1035 4.2.1: 2 to 5 s on the whole)
+_ALGORITHMS = {"hmac-md5", "hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"}  # RFC 8945 6
 _LOOKUPS = 8  # name servers looked up at once
 _UNSENT = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ECONNREFUSED,
            errno.EACCES, errno.EPERM}  # fmt: skip
@@ -83,7 +84,8 @@ class DnspythonResolver:
             names = sorted(_plain(ns.target) for ns in answer)
         with ThreadPoolExecutor(min(_LOOKUPS, len(names)), "nameservers") as pool:
             found = pool.map(lambda ns: _addresses_or_none(resolver, ns, deadline), names)
-            servers = tuple(NameServer(ns, Endpoint(a, 53)) for ns, each in zip(names, found, strict=True) for a in each)
+            pairs = [(ns, address) for ns, each in zip(names, found, strict=True) for address in each]
+        servers = tuple(NameServer(ns, Endpoint(address, 53)) for ns, address in pairs)
         if not servers:
             raise Unreachable(f"no name server of {_plain(cut)} has an address ({', '.join(names)})")
         return Zone(_plain(cut), servers)
@@ -196,11 +198,11 @@ def _receive(query: "dns.message.Message", sock: socket.socket, place: object, u
     try:
         answer: dns.message.Message = dns.query.receive_udp(
             sock, place, until, ignore_unexpected=True, keyring=query.keyring, request_mac=query.mac,
-            raise_on_truncation=not query.had_tsig and query.keyring is None)[0]  # fmt: skip
+            raise_on_truncation=isinstance(query, dns.message.QueryMessage))[0]  # fmt: skip
     except (dns.exception.Timeout, dns.tsig.PeerError):
         raise
     except dns.message.Truncated as cut:
-        if query.is_response(cut.message()):
+        if query.is_response(cut.message()):  # type: ignore[no-untyped-call]
             raise
         raise _Misfit("cut off") from None
     except (dns.exception.DNSException, ValueError, struct.error) as error:
@@ -298,6 +300,8 @@ def _update_message(zone: str, changes: Sequence[DnsChange], key: TsigKey | None
         name, rdtype = dns.name.from_text(change.name), change.address.family.rdtype
         message.replace(name, int(change.ttl.total_seconds()), rdtype, str(change.address))
     if key is not None:
+        if key.algorithm.lower() not in _ALGORITHMS:
+            raise Refused(f"{key.algorithm!r} is not a TSIG algorithm", code="key", scope=Scope.ACCOUNT)
         try:
             secret = dns.tsig.Key(key.name, key.secret.reveal(), _algorithm(key.algorithm))
         except ValueError:

@@ -202,7 +202,7 @@ class Cloudflare:
 
 
 _NO_ZONE = Outcome(
-    Kind.REFUSED, "no zone", "none of the zones this token may see holds the name: give the token Zone:Read and DNS:Edit for "
+    Kind.REFUSED, "no zone", "none of the zones this token may see holds the name: give the token Zone:Read and DNS:Edit "
     "its zone, or correct the record's name or `zone`")  # fmt: skip
 
 

@@ -24,7 +24,9 @@ from ipwatch.ports import Clock, HttpRequest, PortError, Tools
 from ipwatch.service.round import Round, well
 from ipwatch.service.timetable import Timetable
 from ipwatch.service.world import World, build
-from ipwatch.settings import Settings, SettingsFault, check_quorum
+from ipwatch.settings.check import check_quorum
+from ipwatch.settings.faults import SettingsFault
+from ipwatch.settings.model import Settings
 from ipwatch.store import SqliteStore
 
 STOP_WITHIN = timedelta(seconds=9)  # Docker kills after 10 s
@@ -155,7 +157,7 @@ def heartbeat(world: World, done: Round) -> None:
     url = world.settings.watch.heartbeat
     if url is None:
         return
-    ill = well(world, done.state, world.tools.clock.now())
+    ill = well(world, done.state)
     target = url.reveal().rstrip("/") + ("/fail" if ill else "")
 
     def ping() -> None:
@@ -177,13 +179,13 @@ def once(settings: Settings, patience: timedelta) -> tuple[str, ...]:
         round_ = Round.start(world, store)
         end = clock.monotonic() + patience
         at = round_.work(observe=True)
-        while well(world, round_.state, clock.now()) or round_.state.outbox:
+        while well(world, round_.state) or round_.state.outbox:
             pause = max(at - clock.now(), timedelta(milliseconds=20))
             if clock.monotonic() + pause > end:
                 break
             clock.sleep(pause)
             at = round_.work()
-        return well(world, round_.state, clock.now())
+        return well(world, round_.state)
     finally:
         store.close()
         world.close()

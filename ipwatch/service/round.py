@@ -15,7 +15,7 @@ from ipwatch.core.consensus import Observation
 from ipwatch.core.event import Event, Topic
 from ipwatch.core.outcome import Outcome
 from ipwatch.core.record import Step, Wanted
-from ipwatch.core.state import AccountStanding, Belief, RecordKey, State
+from ipwatch.core.state import AccountStanding, Belief, Finding, RecordKey, State
 from ipwatch.core.verification import Verification
 from ipwatch.ports import PortError, Store, StoreFault, outcome_of
 from ipwatch.service import log
@@ -229,11 +229,11 @@ class Round:
         return self.world.tools.clock.now()
 
 
-def well(world: World, state: State, now: datetime) -> tuple[str, ...]:
+def well(world: World, state: State) -> tuple[str, ...]:
     """What is not as it should be, one clause each; empty when all is well."""
     faults: list[str] = []
     for family, b in state.beliefs.items():
-        if b.finding is not consensus.Finding.AGREED:
+        if b.finding is not Finding.AGREED:
             faults.append(f"{family.label}: the sources are {b.finding.value}")
     for w in world.wanted(state):
         standing = state.records.get(w.key)

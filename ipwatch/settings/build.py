@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-
 from ipwatch.core.address import Family
 from ipwatch.core.dnsname import BadName, canonical
 from ipwatch.ports import Options, Plugin
@@ -26,6 +25,9 @@ def watch(reader: Reader, raw: Any) -> Watch:
     """`[watch]`; where it is at fault, its defaults stand in so that the rest can be read."""
     if isinstance(raw, dict) and "quorum" in raw:
         raw = {**raw, "quorum": _quorum(raw["quorum"])}
+        if not isinstance(raw["quorum"], dict):
+            reader.fault(("watch", "quorum"), "this is a whole number, or one for each family: { ipv4 = 2, ipv6 = 1 }")
+            del raw["quorum"]
     made = table(reader, ("watch",), WatchTable, raw)
     if isinstance(made, Bad):
         return Watch()
@@ -35,8 +37,7 @@ def watch(reader: Reader, raw: Any) -> Watch:
 
 def _quorum(raw: Any) -> Any:
     """One number stands for both families."""
-    whole = isinstance(raw, int) and not isinstance(raw, bool)
-    return {"ipv4": raw, "ipv6": raw} if whole else raw
+    return {"ipv4": raw, "ipv6": raw} if isinstance(raw, int) and not isinstance(raw, bool) else raw
 
 
 def ordered(families: tuple[Family, ...]) -> tuple[Family, ...]:
@@ -140,7 +141,7 @@ def _record(
 
 def _record_class(
     reader: Reader, key: KeyPath, raw: dict[str, Any], accounts: Mapping[str, Any]
-) -> type[Options] | None | Bad:
+) -> type[Options] | Bad | None:
     """What the record's account adds to its keys."""
     name = raw.get("account")
     if not isinstance(name, str):

@@ -110,6 +110,7 @@ def _unreachable(family: Family, names: list[str], least: int) -> str:
         return f"watch.families: no source can tell an {family.label} address; add one, or leave '{family}' out"
     voices = "operator" if len(names) == 1 else "operators"
     return (
-        f"watch.quorum: {least} operators must agree on the {family.label} address, but the sources have only {len(names)} "
-        f"{voices} ({', '.join(names)}): add sources of others, or set quorum = {{ {family} = {len(names)} }}"
+        f"watch.quorum: {least} operators must agree on the {family.label} address, but the sources have only "
+        f"{len(names)} {voices} ({', '.join(names)}): add sources of others, "
+        f"or set quorum = {{ {family} = {len(names)} }}"
     )

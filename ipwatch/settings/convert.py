@@ -1,4 +1,4 @@
-"""Values of the configuration -> fields of settings classes, by the types these declare. Every fault is noted, none raised."""
+"""Values of the configuration -> fields of settings classes, by their types. Every fault is noted, none is raised."""
 
 import math
 import types
@@ -38,6 +38,8 @@ def table(reader: Reader, key: KeyPath, cls: type[O], raw: Any, beside: frozense
             reader.fault(key, f"the key '{name}' is missing")
         else:
             reader.default((*key, name))
+            if isinstance(field.default, Path):
+                values[field.name] = reader.folder / field.default
     return BAD if len(reader.faults) > before else _made(reader, key, cls, values, fields)
 
 
@@ -50,7 +52,7 @@ def _made(reader: Reader, key: KeyPath, cls: type[O], values: dict[str, Any], fi
         return reader.fault((*key, first) if first in fields else key, str(error))
 
 
-def value(reader: Reader, key: KeyPath, kind: Any, raw: Any) -> Any:
+def value(reader: Reader, key: KeyPath, kind: Any, raw: Any) -> Any:  # noqa: PLR0911 - one return per type
     """A value of the type `kind`, or BAD."""
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Secret:
@@ -73,7 +75,7 @@ def value(reader: Reader, key: KeyPath, kind: Any, raw: Any) -> Any:
     return _plain(reader, key, kind, raw)
 
 
-def _plain(reader: Reader, key: KeyPath, kind: Any, raw: Any) -> Any:
+def _plain(reader: Reader, key: KeyPath, kind: Any, raw: Any) -> Any:  # noqa: PLR0911 - one return per type
     if kind is timedelta:
         return _duration(reader, key, raw)
     if kind is Path:

@@ -29,7 +29,7 @@ def fingerprint(account: str, parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(_SALT + canonical).hexdigest()[:32]
 
 
-def _plain(account: str, value: Any) -> Any:
+def _plain(account: str, value: Any) -> Any:  # noqa: PLR0911 - one return per type
     """The value in types that JSON knows, each tagged where two types could look alike."""
     match value:
         case Secret():

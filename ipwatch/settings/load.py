@@ -95,7 +95,8 @@ def _top_level(reader: Reader, data: dict[str, Any]) -> None:
             reader.fault((name,), "this key belongs under [watch]")
         elif name not in _TABLES:
             meant = nearest(name, (*_TABLES, *_LATER))
-            reader.fault((name,), f"unknown table; {f"did you mean '{meant}'?" if meant else among(_TABLES)}")
+            hint = f"did you mean '{meant}'?" if meant else among(_TABLES)
+            reader.fault((name,), f"unknown table; {hint}")
 
 
 def _state(reader: Reader, raw: Any, cwd: Path) -> Path:

@@ -29,7 +29,8 @@ class Reader:
     """One reading of one configuration.
 
     path: the file, None without one. lines: of its keys. overrides: keys that an environment variable stands above.
-    folder: where relative paths start. secrets: texts that no message may hold. inline: whether a secret stands in the file.
+    folder: where relative paths start. secrets: texts that no message may hold.
+    inline: whether a secret stands in the file itself.
     """
 
     path: Path | None

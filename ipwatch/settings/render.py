@@ -64,7 +64,7 @@ def _rows(settings: Settings, table: str, pairs: Mapping[str, Any]) -> Iterator[
         yield key, shown(value), settings.origins.get(f"{table}.{key}", "default")
 
 
-def shown(value: Any) -> str:
+def shown(value: Any) -> str:  # noqa: PLR0911 - one return per type
     """A value as one would write it in the configuration; secrets, and passwords in URLs, as stars; "-" for none."""
     match value:
         case None:

@@ -86,8 +86,8 @@ def _note(reader: Reader, text: str) -> None:
 
 
 def _open_to_all(path: Path, root: Path) -> bool:
-    """Whether every user may read it. Docker and Podman mount their secrets so, inside the one container, at /run/secrets
-    (https://docs.docker.com/compose/how-tos/use-secrets/, 2026-11): there nobody else looks."""
+    """Whether every user may read it and there may be others: Docker and Podman mount secrets readable to all at
+    /run/secrets, but in one container only (https://docs.docker.com/compose/how-tos/use-secrets/, 2026-11)."""
     return world_readable(path) and not path.is_relative_to(root / "run" / "secrets")
 
 

@@ -49,7 +49,7 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
-    return {name: _plain(getattr(value, name)) for name in _shape(type(value))}
+    return {name: _plain(getattr(value, name)) for name in _shape(value.__class__)}
 
 
 @lru_cache(maxsize=64)

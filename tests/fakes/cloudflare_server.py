@@ -24,7 +24,9 @@ class CloudflareServer(FakeHttpServer):
         self.zones[id_] = name
         return id_
 
-    def record(self, zone: str, name: str, content: str, *, type: str = "A", ttl: int = 300, proxied: bool = False) -> str:
+    def record(
+        self, zone: str, name: str, content: str, *, type: str = "A", ttl: int = 300, proxied: bool = False
+    ) -> str:
         """Make a record."""
         id_ = f"{len(self.records) + 1000:032x}"
         self.records[id_] = {"id": id_, "zone": zone, "name": name, "type": type, "content": content,
@@ -113,4 +115,6 @@ def _json(status: int, body: Any) -> Reply:
 
 
 def _error(status: int, code: int, message: str) -> Reply:
-    return _json(status, {"success": False, "errors": [{"code": code, "message": message}], "messages": [], "result": None})
+    return _json(
+        status, {"success": False, "errors": [{"code": code, "message": message}], "messages": [], "result": None}
+    )
