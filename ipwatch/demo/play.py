@@ -81,7 +81,7 @@ def _changes(stage: Stage) -> None:
 
 def _lies(stage: Stage) -> None:
     stage.timeline.scene("3  A page lies")
-    since = time.monotonic()
+    stage.cause = since = time.monotonic()
     stage.house.lie(_LIAR)
     stage.timeline.step("web", f"{PAGES[_LIAR]} will say {LIE}, which is somebody else's")
     stage.until(lambda: stage.asked(since, Manner.LIE) > 0, PATIENCE, f"{PAGES[_LIAR]} was never asked")
@@ -91,7 +91,9 @@ def _lies(stage: Stage) -> None:
     shown = {address for name in NAMES for address in stage.house.zone.shows(name)}
     if stage.house.wrong or shown != {stage.house.address}:
         raise Failed(f"the lie was believed: the zone shows {', '.join(sorted(shown))}")
-    stage.timeline.step("dns", f"two rounds later the zone still shows {stage.house.address}: the lie was outvoted")
+    stage.timeline.step(
+        "dns", f"two rounds later the zone still shows {stage.house.address}: the lie was outvoted", cause=since
+    )
 
 
 def _outage(stage: Stage) -> None:
@@ -99,7 +101,7 @@ def _outage(stage: Stage) -> None:
     timeline.scene("4  The line goes down, and comes back with another address")
     mails = len(house.mail.mails)
     house.line_down()
-    down = time.monotonic()
+    stage.cause = down = time.monotonic()
     timeline.step("house", "the line is down", at=down)
     refused = house.line.refused
     stage.until(lambda: house.line.refused >= refused + 4, PATIENCE, "nobody tried to get out")
@@ -113,8 +115,7 @@ def _outage(stage: Stage) -> None:
     stage.pause(1.2)
     if (extra := len(house.mail.mails) - mails) != 1:
         raise Failed(f"{extra} mails instead of one digest told of the outage")
-    for line in house.mail.mails[-1].text.strip().splitlines():
-        timeline.say(f"                   | {line}".rstrip())
+    timeline.quote(house.mail.mails[-1].text.strip().partition("\n\n")[0])
 
 
 def _told(stage: Stage, change: Change) -> None:

@@ -25,6 +25,7 @@ class Stage:
         self.service = service
         self.timeline = timeline
         self.changes: list[Change] = []
+        self.cause = service.started  # time.monotonic(): what delays are counted from
         self._read = 0
         self._published: set[str] = set()
         self._seen: set[tuple[str, str]] = set()  # (name, server)
@@ -35,6 +36,7 @@ class Stage:
         """From now on everything is measured from this change of the house's address."""
         change = Change(title, self.house.address, time.monotonic() if at is None else at)
         self.changes.append(change)
+        self.cause = change.at
         self._published.clear()
         self._seen.clear()
         self._lagging = False
@@ -78,9 +80,8 @@ class Stage:
                     self._liars.add(note.subject)
                     self._step(note, f"{PAGES[note.subject]} tells ipwatch {note.address}")
 
-    def _step(self, note: Note, what: str, who: str = "") -> None:
-        cause = self.changes[-1].at if self.changes else None
-        self.timeline.step(who or note.who, what, at=note.at, cause=cause)
+    def _step(self, note: Note, what: str) -> None:
+        self.timeline.step(note.who, what, at=note.at, cause=self.cause)
 
     def _on_changed(self, note: Note) -> None:
         self._step(note, f"{note.subject} {note.text} {note.address or 'gone'}, through {_THROUGH[note.subject]}")
@@ -101,10 +102,10 @@ class Stage:
         self._seen.add((note.subject, note.about))
         if change.verified is None and len(self._seen) == 2 * len(NAMES):
             change.verified = note.at - change.at
-            self._step(note, "ipwatch has seen both names at both name servers")
+            self._step(note, "ipwatch has been shown both names by both name servers")
 
     def _on_mail(self, note: Note) -> None:
-        self._step(note, f"“{note.subject}” to {note.about}")
+        self._step(note, f"“{note.subject}”")
         newest = self.house.mail.mails[-1].text
         if self.changes and self.changes[-1].mailed is None and self.changes[-1].address in newest:
             self.changes[-1].mailed = note.at - self.changes[-1].at

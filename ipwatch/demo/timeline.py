@@ -1,5 +1,6 @@
 """The timeline a person watches: when, who, what, and how long after its cause. Plain lines in a pipe."""
 
+import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ _COLOURS = {
     "demo": "1",
 }  # SGR parameters (ECMA-48 8.3.117)
 _FAULT, _DIM = "1;31", "2"
-_WHAT = 58  # columns of the column that tells what
+_INDENT = " " * 30  # up to where a step tells what
+_WIDTH = 100  # columns of quoted text
 
 
 @dataclass(slots=True)
@@ -44,13 +46,18 @@ class Timeline:
     def step(self, who: str, what: str, *, at: float | None = None, cause: float | None = None) -> None:
         """One line. at: when (time.monotonic(), default now); cause: since when the delay is counted."""
         at = time.monotonic() if at is None else at
-        delay = "" if cause is None else self._paint(_DIM, f"+{max(at - cause, 0.0):.2f} s")
+        delay = "" if cause is None else f"+{max(at - cause, 0.0):.2f} s"
         who = self._paint(_COLOURS.get(who, "0"), f"{who:<8}")
-        self._print(f"{max(at - self._start, 0.0):6.2f} s  {who} {what:<{_WHAT if delay else 0}} {delay}".rstrip())
+        self._print(f"{max(at - self._start, 0.0):6.2f} s {self._paint(_DIM, f'{delay:>9}')}   {who} {what}")
+
+    def quote(self, text: str) -> None:
+        """A text somebody got, wrapped and set in."""
+        for line in textwrap.wrap(text, _WIDTH - len(_INDENT) - 2):
+            self._print(self._paint(_DIM, f"{_INDENT}| {line}"))
 
     def fault(self, what: str) -> None:
         """A line that says what went wrong."""
-        self._print(self._paint(_FAULT, f"{time.monotonic() - self._start:6.2f} s  FAILED   {what}"))
+        self._print(self._paint(_FAULT, f"{time.monotonic() - self._start:6.2f} s {'':9}   FAILED   {what}"))
 
     def say(self, text: str = "") -> None:
         """A plain line."""

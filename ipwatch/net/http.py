@@ -96,12 +96,12 @@ class _Call:
     def run(self, perform: Callable[[], HttpResponse], place: str) -> None:
         """The thread's work."""
         _here.call = self
-        library = _library()
+        faults: tuple[type[Exception], ...] = (*_library().errors, OSError, HTTPException, ValueError)
         try:
             self._outcome = perform()
         except PortError as error:
             self._outcome = error
-        except (*library.errors, OSError, HTTPException, ValueError) as error:
+        except faults as error:
             self._outcome = http_faults.translated(error, place, sent=self._sent)
         finally:
             self._done.set()

@@ -7,10 +7,13 @@ from datetime import timedelta
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
+import msgspec
+
 from ipwatch.core.address import Family
 from ipwatch.notifiers._document import document
 from ipwatch.ports import (
     Busy,
+    Clock,
     Garbled,
     Http,
     HttpRequest,
@@ -25,6 +28,7 @@ from ipwatch.ports import (
     Tools,
     Unreachable,
 )
+from ipwatch.protocols.retry_after import retry_after
 
 _FIELD = re.compile(r"\{(subject|text|ipv4|ipv6|json)\}")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")  # RFC 9110 5.6.2
@@ -44,7 +48,7 @@ class Settings(NotifierOptions, frozen=True, kw_only=True):
 
     url: Secret
     method: Literal["POST", "PUT"] = "POST"
-    headers: dict[str, Secret] = {}
+    headers: dict[str, Secret] = msgspec.field(default_factory=dict)
     template: str | None = None
     allow_insecure: bool = False
 
@@ -107,8 +111,9 @@ class Webhook:
 
     reflects = False
 
-    def __init__(self, settings: Settings, http: Http) -> None:
+    def __init__(self, settings: Settings, http: Http, clock: Clock) -> None:
         self._settings = settings
+        self._clock = clock
         self._http = http
         parts = urlsplit(settings.url.reveal())
         self._origin = f"{parts.scheme}://{parts.netloc}"
@@ -147,7 +152,7 @@ class Webhook:
         if 200 <= status < 300:
             return
         if status == 429 or status >= 500:
-            after = _retry_after(response.headers.get("retry-after", ""))
+            after = retry_after(response.headers, self._clock.now())
             raise Busy(f"{self._origin} answered {status}", after=after, code=str(status))
         raise Refused(f"{self._origin} answered {status}", code=str(status))
 
@@ -170,13 +175,8 @@ class Webhook:
                 return Refused(text, code=getattr(error, "code", ""))
 
 
-def _retry_after(text: str) -> timedelta | None:
-    """RFC 9110 10.2.3 in its seconds form, at most a day; its date form would need a clock and is left to the back-off."""
-    return timedelta(seconds=min(int(text[:9]), 86400)) if text.isascii() and text.isdigit() else None
-
-
 def _build(settings: Settings, tools: Tools) -> Notifier:
-    return Webhook(settings, tools.http)
+    return Webhook(settings, tools.http, tools.clock)
 
 
 PLUGIN: Plugin[Settings, Notifier] = Plugin(

@@ -202,8 +202,8 @@ class Cloudflare:
 
 
 _NO_ZONE = Outcome(
-    Kind.REFUSED, "no zone", "none of the zones this token may see holds the name: give the token Zone:Read and DNS:Edit "
-    "its zone, or correct the record's name or `zone`")  # fmt: skip
+    Kind.REFUSED, "no zone", "none of the zones this token may see holds the name: give the token the zone, with "
+    "Zone:Read and DNS:Edit, or correct the record's name or `zone`")  # fmt: skip
 
 
 def _name(text: str) -> str:

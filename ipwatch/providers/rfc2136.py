@@ -157,13 +157,11 @@ def _outside(name: str, zone: str) -> Outcome:
 
 
 _REFUSALS: Mapping[str, tuple[Scope, str]] = {
-    "REFUSED": (Scope.RECORD, "the server refuses this update of {name}: its policy must allow this key, or where no "
-                              "key is configured this machine, to change it"),
-    "NOTAUTH": (Scope.ACCOUNT, "the server does not hold the zone {zone}, or not for this key: check server, zone "
-                               "and key"),
+    "REFUSED": (Scope.RECORD, "the server refuses this update of {name}: its policy must allow this key to make it"),
+    "NOTAUTH": (Scope.ACCOUNT, "the server does not hold the zone {zone}, or not for this key: check server and zone"),
     "NOTZONE": (Scope.RECORD, "the server says that {name} does not lie in {zone}"),
     "NOTIMP": (Scope.ACCOUNT, "the server takes no dynamic updates"),
-}  # fmt: skip
+}
 
 
 def _outcome(rcode: str, zone: str, name: str, address: Address) -> Outcome:

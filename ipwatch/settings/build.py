@@ -189,9 +189,11 @@ def notifiers(reader: Reader, raw: Any) -> tuple[NotifierSpec, ...]:
 def _named(reader: Reader, made: list[tuple[KeyPath, str, Any]]) -> tuple[NotifierSpec, ...]:
     given: set[str] = set()
     for key, _, options in made:
+        if options.name is None:
+            continue
         if options.name in given:
             reader.fault((*key, "name"), "two notifiers have this name")
-        elif options.name is not None and (not options.name.strip() or not options.name.isprintable()):
+        elif not options.name.strip() or not options.name.isprintable():
             reader.fault((*key, "name"), "a notifier's name has at least one printable character")
         given.add(options.name)
     specs = []

@@ -82,9 +82,8 @@ def _settings(reader: Reader, data: dict[str, Any], cwd: Path) -> Settings:
     notifiers = build.notifiers(reader, data.get("notify", []))
     _readable_by_all(reader)
     specs = tuple(spec for _, spec in records)
-    return Settings(
-        reader.path, watch, state, sources, accounts, specs, notifiers, tuple(reader.warnings), reader.origins
-    )
+    warnings = tuple(dict.fromkeys(reader.masked(warning) for warning in reader.warnings))
+    return Settings(reader.path, watch, state, sources, accounts, specs, notifiers, warnings, reader.origins)
 
 
 def _top_level(reader: Reader, data: dict[str, Any]) -> None:
@@ -94,8 +93,9 @@ def _top_level(reader: Reader, data: dict[str, Any]) -> None:
         elif name in WatchTable.__struct_encode_fields__:
             reader.fault((name,), "this key belongs under [watch]")
         elif name not in _TABLES:
-            meant = nearest(name, (*_TABLES, *_LATER))
-            hint = f"did you mean '{meant}'?" if meant else among(_TABLES)
+            meant = nearest(name, (*_TABLES, *_LATER, *WatchTable.__struct_encode_fields__))
+            under = " under [watch]" if meant in WatchTable.__struct_encode_fields__ else ""
+            hint = f"did you mean '{meant}'{under}?" if meant else among(_TABLES)
             reader.fault((name,), f"unknown table; {hint}")
 
 

@@ -104,8 +104,8 @@ class Reader:
         return tuple(Fault(fault.place, self.masked(fault.message)) for fault in ordered)
 
     def masked(self, message: str) -> str:
-        """The message without secrets; texts of one or two characters would only tear it up."""
+        """The message without secrets; texts of one to three characters would only tear it up."""
         for secret in sorted(self.secrets, key=len, reverse=True):
-            if len(secret) > 2:
+            if len(secret) > 3:
                 message = message.replace(secret, "***")
         return message

@@ -45,7 +45,7 @@ DOC = {
 
 
 class Page(NamedTuple):
-    """One row of the built-in table. urls: per family; a page without host names per family is asked over that family."""
+    """One row of the built-in table. urls: what to ask per family, always over that family."""
 
     manual: str
     urls: Mapping[Family, str]

@@ -19,6 +19,7 @@ from tests.fakes.http_server import FakeHttpServer, Reply
 V4, V6 = Address.parse("203.0.113.7"), Address.parse("2001:db8::7")
 NEW4 = Address.parse("203.0.113.8")
 SECOND = timedelta(seconds=1)
+Outcomes = dict[tuple[str, Family], Outcome]
 GARBAGE = (
     "", "\n\n", "<html><body>good</body></html>", "<html>\ngood\nnochg\nOK\n</html>", "goodness", "good morning", "OK",
     "notgood 203.0.113.7", "null", "[]", "{}", '{"success": true}', '{"success":true,"result":7}', "[" * 5000,

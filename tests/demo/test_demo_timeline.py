@@ -16,13 +16,15 @@ def test_a_pipe_gets_plain_lines():
     timeline.scene("1  One")
     timeline.step("dns", "home.demo.example A 25.7.44.90", cause=time.monotonic() - 2)
     timeline.step("house", "the line is down")
+    timeline.quote("word " * 40)
     timeline.fault("no mail")
     timeline.summary([CHANGE], [("mails", "1", True)])
     text = out.getvalue()
     assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 100
     assert all(line == line.rstrip() for line in text.splitlines())
-    assert re.search(r"^  0\.\d\d s  dns      home\.demo\.example A 25\.7\.44\.90 +\+2\.\d\d s$", text, re.MULTILINE)
-    assert re.search(r"^  0\.\d\d s  FAILED   no mail$", text, re.MULTILINE)
+    assert re.search(r"^  0\.\d\d s   \+2\.\d\d s   dns      home\.demo\.example A 25\.7\.44\.90$", text, re.MULTILINE)
+    assert re.search(r"^  0\.\d\d s {13}FAILED   no mail$", text, re.MULTILINE)
 
 
 def test_colour_changes_no_column():

@@ -25,11 +25,11 @@ class CloudflareServer(FakeHttpServer):
         return id_
 
     def record(
-        self, zone: str, name: str, content: str, *, type: str = "A", ttl: int = 300, proxied: bool = False
+        self, zone: str, name: str, content: str, *, rdtype: str = "A", ttl: int = 300, proxied: bool = False
     ) -> str:
         """Make a record."""
         id_ = f"{len(self.records) + 1000:032x}"
-        self.records[id_] = {"id": id_, "zone": zone, "name": name, "type": type, "content": content,
+        self.records[id_] = {"id": id_, "zone": zone, "name": name, "type": rdtype, "content": content,
                              "ttl": 1 if proxied else ttl, "proxied": proxied, "comment": "hands off"}  # fmt: skip
         return id_
 
@@ -77,7 +77,7 @@ class CloudflareServer(FakeHttpServer):
             self.fault(f"create {body}")
         if any(r["name"] == body["name"] and r["type"] == "CNAME" for r in self.records.values()):
             return _error(400, 81054, "A CNAME record with that host already exists.")
-        id_ = self.record(zone, body["name"], body["content"], type=body["type"], ttl=body.get("ttl", 1),
+        id_ = self.record(zone, body["name"], body["content"], rdtype=body["type"], ttl=body.get("ttl", 1),
                           proxied=body.get("proxied", False))  # fmt: skip
         return self.records[id_]
 

@@ -48,7 +48,7 @@ class Dyndns2Server(FakeHttpServer):
         return Reply(200, "".join(self._host(name, wanted) + "\n" for name in names), {"Content-Type": "text/plain"})
 
     def _addresses(self, seen: Seen) -> dict[int, str] | None:
-        values = (seen.param("myip") or seen.param("myipv4") or "").split(",") + [seen.param("myipv6") or ""]
+        values = [*(seen.param("myip") or seen.param("myipv4") or "").split(","), seen.param("myipv6") or ""]
         if self.dialect != "params" and seen.param("myipv6") is not None:
             self.fault("myipv6 is no parameter here")
             return None

@@ -137,7 +137,7 @@ def test_good_with_another_address_is_an_alarm(server: Dyndns2Server, http: Requ
     ("dynu", (V6,), (V4,), [{"hostname": "a.example.org", "myip": "no", "myipv6": str(V6)}]),
     ("inwx", (V4,), (V6,), [{"myip": str(V4), "myipv6": str(V6)}]),
     ("ovh", (V4,), (), [{"system": "dyndns", "hostname": "a.example.org", "myip": str(V4)}]),
-    ("he", (V6, V4), (), [{"hostname": "a.example.org", "myip": str(V4)}, {"hostname": "a.example.org", "myip": str(V6)}]),
+    ("he", (V6, V4), (), [{"hostname": "a.example.org", "myip": str(a)} for a in (V4, V6)]),
 ])  # fmt: skip
 def test_each_service_is_asked_in_its_own_way(
     server: Dyndns2Server, http: RequestsHttp, service: str, addresses: tuple[Address, ...],
@@ -167,7 +167,8 @@ def test_domeneshop_says_nothing_when_well(server: Dyndns2Server, http: Requests
 
 @pytest.mark.parametrize(("keys", "says"), [
     ({"service": "no-ip"}, "noip"), ({"service": "google"}, "Squarespace"), ({"service": "namecheap"}, "dyndns2"),
-    ({}, "service or server"), ({"service": "noip", "username": None}, "username"), ({"service": "noip", "batch": 21}, "batch"),
+    ({}, "service or server"), ({"service": "noip", "username": None}, "username"),
+    ({"service": "noip", "batch": 21}, "batch"),
     ({"service": "noip", "password": Secret("")}, "password"), ({"service": "noip", "username": "a:b"}, "colon"),
     ({"service": "noip", "path": "nic"}, "path"),
 ])  # fmt: skip

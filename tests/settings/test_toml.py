@@ -166,7 +166,7 @@ def test_a_large_file_is_walked_in_one_go() -> None:
         ("a = 1\nb = \n", 2, 5, "invalid value"),
         ("a = hunter2", 1, 5, 'text stands in "quotes"'),
         ('a = 1\nb = "x', 2, 7, "at the end of the file"),
-        ("[a]\n[a]\n", 2, 4, "twice"),
+        ("[a]\n[a]\n", 2, 3, "twice"),
         ("a = 1\na = 2\n", 2, 6, "overwrite"),
         ("a = " + "9" * 5000, 1, 1, "too long"),
     ],

@@ -1,0 +1,115 @@
+"""A full disk: told, nothing half written, and made up for when there is space again."""
+
+import os
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from ipwatch.core.event import Event, Topic
+from ipwatch.core.state import State
+from ipwatch.ports import StoreFault
+from ipwatch.store import SqliteStore, read_events, read_state
+from tests.fakes.states import NOON, delivery, large_state
+from tests.fakes.store_clock import SystemTime
+
+FIRST, SECOND, THIRD = (Event(Topic.TEST, NOON, {"n": n}) for n in "123")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MiB, where root may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("a tmpfs can not be mounted here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def fill(folder):
+    """Write until nothing fits any more; the file that fills the disk."""
+    filler = folder / "filler"
+    fd = os.open(filler, os.O_WRONLY | os.O_CREAT)
+    try:
+        for size in (65536, 4096, 1):
+            try:
+                while os.write(fd, b"x" * size):
+                    pass
+            except OSError:
+                continue
+    finally:
+        os.close(fd)
+    return filler
+
+
+def test_full_file_system(small_disk):
+    """On a full disk a commit is refused as full, the state stays readable, and the next commit with space writes all
+    that is missing, the events of the refused ones too."""
+    path = small_disk / "ipwatch.db"
+    store = SqliteStore(path, SystemTime())
+    small = State(rounds=1, outbox=(delivery("1"),))
+    store.commit(small, [FIRST])
+    filler = fill(small_disk)
+    large = replace(large_state(200), rounds=2)
+    for _ in range(3):
+        with pytest.raises(StoreFault, match="its disk is full; free some space in") as caught:
+            store.commit(large, [SECOND])
+        assert caught.value.full
+    assert store.load() == small
+    assert read_state(path) == small
+    filler.unlink()
+    store.commit(large, [SECOND, THIRD])
+    assert (read_state(path), read_events(path)) == (large, [FIRST, SECOND, THIRD])
+    store.close()
+    again = SqliteStore(path, SystemTime())
+    assert (again.load(), again.notice) == (large, "")
+    again.close()
+
+
+def test_start_on_a_full_file_system(small_disk):
+    """A start on a full disk ends in the full disk's sentence or works; the state can be read either way and is whole
+    afterwards."""
+    path = small_disk / "ipwatch.db"
+    store = SqliteStore(path, SystemTime())
+    store.commit(large_state(50))
+    store.close()
+    filler = fill(small_disk)
+    try:
+        SqliteStore(path, SystemTime()).close()
+    except StoreFault as fault:
+        assert fault.full
+    assert read_state(path) == large_state(50)
+    filler.unlink()
+    again = SqliteStore(path, SystemTime())
+    assert (again.load(), again.notice) == (large_state(50), "")
+    again.close()
+
+
+def test_first_start_on_a_full_file_system(small_disk):
+    """A first start on a full disk is refused as full, and succeeds once there is space."""
+    filler = fill(small_disk)
+    path = small_disk / "ipwatch.db"
+    with pytest.raises(StoreFault) as caught:
+        SqliteStore(path, SystemTime())
+    assert caught.value.full
+    filler.unlink()
+    SqliteStore(path, SystemTime()).close()
+
+
+def test_no_more_pages(tmp_path):
+    """SQLite's own "full", which needs no root: refused as full, rolled back, made up for."""
+    path = tmp_path / "ipwatch.db"
+    store = SqliteStore(path, SystemTime())
+    store.commit(State(rounds=1), [FIRST])
+    store._db.execute("PRAGMA max_page_count = 12")
+    with pytest.raises(StoreFault) as caught:
+        store.commit(large_state(300), [SECOND])
+    assert caught.value.full
+    assert store.load() == State(rounds=1)
+    store._db.execute("PRAGMA max_page_count = 100000")
+    store.commit(large_state(300))
+    assert (read_state(path), read_events(path)) == (large_state(300), [FIRST, SECOND])
+    store.close()
