@@ -179,9 +179,7 @@ def _explain_family(family: Family, found: Settings, state: State, now: datetime
     print(f"{family.label}: {b.address or 'unknown'}, {b.finding.value} {_ago(b.finding_since, now)}"
           f" (quorum: {found.watch.quorum[family]} operators)")  # fmt: skip
     if b.held_back:
-        print(
-            f"  {table.bad('flapping')}: {b.held_back} is agreed on but waits, {len(b.changes)} changes in the last hour"
-        )
+        print(f"  {table.bad('flapping')}: {b.held_back} is agreed on but waits ({len(b.changes)} changes in an hour)")
     rows = []
     for key, h in sorted(state.sources.items()):
         if not key.endswith(f"/{family}"):

@@ -1,7 +1,7 @@
 """Belief: how a verdict moves what we hold to be the house's address. Pure.
 
 Only agreement moves it; silence and dispute change nothing but the note of themselves. A line that flaps between two
-addresses is damped: the second return within the hour waits, each further one twice as long.
+addresses is damped: there and back again is free, every further attempt within the hour waits twice as long.
 """
 
 from dataclasses import replace
@@ -37,10 +37,13 @@ def believe(belief: Belief, verdict: Verdict, now: datetime, dissent: tuple[tupl
 
 def _move(belief: Belief, address: Address, now: datetime) -> Belief:
     """Towards an address that was agreed on: at once, unless the line is flapping."""
-    since = belief.held_back_since if belief.held_back == address else now
-    wait = hold(belief)
-    if wait and since is not None and now - since < wait:
-        return replace(belief, held_back=address, held_back_since=since)
+    if belief.held_back != address:
+        wait = _hold(len(belief.changes))
+        belief = replace(belief, held_back=address, held_back_since=now, changes=(*belief.changes, now))
+        if wait:
+            return belief
+    elif (until := release(belief)) is not None and now < until:
+        return belief
     return replace(
         belief,
         address=address,
@@ -48,20 +51,25 @@ def _move(belief: Belief, address: Address, now: datetime) -> Belief:
         confirmed=now,
         previous=belief.address,
         previous_until=belief.confirmed,
-        changes=(*belief.changes, now) if belief.address is not None else belief.changes,
+        changes=belief.changes if belief.address is not None else (),
         held_back=None,
         held_back_since=None,
     )
 
 
-def hold(belief: Belief) -> timedelta:
-    """How long the next change must have been agreed on before it is believed."""
-    excess = len(belief.changes) - FREE_CHANGES
-    if excess < 0:
-        return timedelta(0)
-    return min(FLAP_HOLD * (1 << min(excess, 10)), FLAP_HOLD_LIMIT)
+def _hold(changes: int) -> timedelta:
+    """How long a change must have been agreed on, after that many others within the window."""
+    excess = changes - FREE_CHANGES
+    return timedelta(0) if excess < 0 else min(FLAP_HOLD * (1 << min(excess, 10)), FLAP_HOLD_LIMIT)
+
+
+def release(belief: Belief) -> datetime | None:
+    """When the address that waits is believed, if it goes on being agreed on."""
+    if belief.held_back_since is None:
+        return None
+    return belief.held_back_since + _hold(len(belief.changes) - 1)
 
 
 def flapping(belief: Belief) -> bool:
-    """Whether changes are being damped."""
-    return belief.held_back is not None
+    """Whether changes are being damped; it ends when a whole window has passed with few of them."""
+    return belief.held_back is not None or len(belief.changes) > FREE_CHANGES

@@ -86,12 +86,21 @@ def order(voices: Iterable[Voice], health: Mapping[str, SourceHealth], now: date
     Sources that were asked less than their min_interval ago are left out. `health` is keyed by Voice.id.
     """
     rested: dict[str, datetime] = {}
+    burden: dict[str, int] = {}  # breaks the tie of those that were asked in one round
     voices = tuple(voices)
     for v in voices:
-        asked = _asked(health, v)
-        rested[v.operator] = max(rested.get(v.operator, _LONG_AGO), asked)
-    ready = [v for v in voices if now - _asked(health, v) >= v.min_interval]
-    ready.sort(key=lambda v: (demoted(health.get(v.id), now), rested[v.operator], _asked(health, v), v.id))
+        rested[v.operator] = max(rested.get(v.operator, _LONG_AGO), _asked(health, v, now))
+        burden[v.operator] = burden.get(v.operator, 0) + health.get(v.id, SourceHealth()).count
+    ready = [v for v in voices if now - _asked(health, v, now) >= v.min_interval]
+    ready.sort(
+        key=lambda v: (
+            demoted(health.get(v.id), now),
+            rested[v.operator],
+            burden[v.operator],
+            _asked(health, v, now),
+            v.id,
+        )
+    )
     first: list[Voice] = []
     further: list[Voice] = []
     for v in ready:
@@ -99,9 +108,10 @@ def order(voices: Iterable[Voice], health: Mapping[str, SourceHealth], now: date
     return (*first, *further)
 
 
-def _asked(health: Mapping[str, SourceHealth], voice: Voice) -> datetime:
+def _asked(health: Mapping[str, SourceHealth], voice: Voice, now: datetime) -> datetime:
     asked = health[voice.id].asked if voice.id in health else None
-    return asked if asked is not None else _LONG_AGO
+    # A time that is still to come was written before the clock was set back.
+    return asked if asked is not None and asked <= now else _LONG_AGO
 
 
 def demoted(health: SourceHealth | None, now: datetime) -> bool:
@@ -151,7 +161,7 @@ def health_after(
 ) -> SourceHealth:
     """A source's health after its answer. Only a round that agreed can tell who was wrong; silence blames nobody."""
     old = health or SourceHealth()
-    new = replace(old, asked=now, said=observation.said)
+    new = replace(old, asked=now, said=observation.said, count=old.count + 1)
     if verdict.finding is not Finding.AGREED:
         return new
     if observation.address == verdict.address:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from ipwatch.core.belief import hold
-from ipwatch.core.outbox import GATHER
+from ipwatch.core import outbox
+from ipwatch.core.belief import release
 from ipwatch.core.record import Account, Wanted, blocked, latched, reason
 from ipwatch.core.state import AccountStanding, Standing, State
 from ipwatch.core.telling import FAILING_AFTER
@@ -32,14 +32,10 @@ def next_time(
 ) -> datetime:
     """The earliest time at which something is to be done; `now` at the earliest."""
     times = [(state.round_at or now) + interval]
-    times += [
-        max(belief.held_back_since + hold(belief), now + timedelta(seconds=1))
-        for belief in state.beliefs.values()
-        if belief.held_back_since is not None
-    ]
+    times += [max(at, now + timedelta(seconds=1)) for b in state.beliefs.values() if (at := release(b)) is not None]
     for w in wanted:
         times += _record_times(w, state, accounts[w.key.account], now)
-    times += [entry.not_before or entry.event.at + GATHER for entry in state.outbox]
+    times += outbox.due_at(state)
     return max(min(times), now)
 
 

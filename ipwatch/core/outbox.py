@@ -50,15 +50,34 @@ def batches(state: State, configured: Iterable[RecordKey], now: datetime) -> tup
     """The messages that are due, at most one a notifier."""
     keys = tuple(configured)
     due: list[Batch] = []
-    for notifier in dict.fromkeys(d.notifier for d in state.outbox):
-        mine = [d for d in state.outbox if d.notifier == notifier]
-        frozen = [d for d in mine if d.batch]
-        group = [d for d in frozen if d.batch == frozen[0].batch] if frozen else mine
+    for notifier, group in _groups(state).items():
+        frozen = group[0].batch
         if all(d.not_before is None or d.not_before <= now for d in group) and (
             frozen or ripe(group, state, keys, now)
         ):
-            due.append(Batch(group[0].batch or group[0].id, notifier, tuple(group)))
+            due.append(Batch(frozen or group[0].id, notifier, group))
     return tuple(due)
+
+
+def _groups(state: State) -> dict[str, tuple[Delivery, ...]]:
+    """What travels next to each notifier: the events of a try that may have been delivered, else all that wait."""
+    groups: dict[str, tuple[Delivery, ...]] = {}
+    for notifier in dict.fromkeys(d.notifier for d in state.outbox):
+        mine = tuple(d for d in state.outbox if d.notifier == notifier)
+        batch = next((d.batch for d in mine if d.batch), "")
+        groups[notifier] = tuple(d for d in mine if d.batch == batch)
+    return groups
+
+
+def due_at(state: State) -> list[datetime]:
+    """When each notifier's next message is due at the latest."""
+    times = []
+    for group in _groups(state).values():
+        waits = [d.not_before for d in group if d.not_before is not None]
+        if not group[0].batch and families(d.event for d in group):
+            waits.append(min(d.event.at for d in group) + GATHER)
+        times.append(max(waits, default=group[0].event.at))
+    return times
 
 
 def ripe(group: Sequence[Delivery], state: State, configured: Iterable[RecordKey], now: datetime) -> bool:

@@ -43,7 +43,7 @@ class Belief:
     confirmed: the last time it was agreed on.
     finding, finding_since: how the last round ended, and since when rounds have ended so.
     previous, previous_until: the address before, and when it was last confirmed.
-    changes: when the belief changed lately, oldest first; what flapping is measured by.
+    changes: when it changed or was about to, within the last hour, oldest first; what flapping is measured by.
     held_back, held_back_since: an address that is agreed on but waits, because the line is flapping.
     dissent: who disagreed in the last round, as (source, what it said).
     streak: rounds in a row that ended as `finding` does.
@@ -71,7 +71,7 @@ class Belief:
 class SourceHealth:
     """How one source has behaved, per family.
 
-    asked: when it was last asked. said: its last answer, an address or the reason there was none.
+    asked, count: when last, and how often in all. said: its last answer, an address or the reason there was none.
     well: whether that answer stood in the agreement. failures: bad answers in a row. demoted_until: asked only when
     nobody better is left, until then.
     """
@@ -81,6 +81,7 @@ class SourceHealth:
     well: bool = True
     failures: int = 0
     demoted_until: datetime | None = None
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ class Stage:
             self._step(note, "ipwatch has been shown both names by both name servers")
 
     def _on_mail(self, note: Note) -> None:
-        self._step(note, f"“{note.subject}”")
+        self._step(note, f'"{note.subject}"')
         newest = self.house.mail.mails[-1].text
         if self.changes and self.changes[-1].mailed is None and self.changes[-1].address in newest:
             self.changes[-1].mailed = note.at - self.changes[-1].at

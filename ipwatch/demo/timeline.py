@@ -1,5 +1,6 @@
 """The timeline a person watches: when, who, what, and how long after its cause. Plain lines in a pipe."""
 
+import os
 import textwrap
 import time
 from collections.abc import Sequence
@@ -31,11 +32,12 @@ class Change:
 
 
 class Timeline:
-    """Prints as things happen. colour: None asks the stream whether it is a terminal."""
+    """Prints as things happen. colour: None asks the stream whether it is a terminal that wants it (no-color.org)."""
 
     def __init__(self, out: TextIO, *, colour: bool | None = None) -> None:
         self._out = out
-        self._colour = out.isatty() if colour is None else colour
+        self._colour = _coloured(out) if colour is None else colour
+        self._encoding = getattr(out, "encoding", None) or "utf-8"
         self._start = time.monotonic()
 
     def scene(self, title: str) -> None:
@@ -78,7 +80,12 @@ class Timeline:
         return f"\x1b[{sgr}m{text}\x1b[0m" if self._colour else text
 
     def _print(self, line: str) -> None:
-        print(line, file=self._out, flush=True)
+        # A mail's text may hold what the terminal's character set can not show.
+        print(line.encode(self._encoding, "replace").decode(self._encoding), file=self._out, flush=True)
+
+
+def _coloured(out: TextIO) -> bool:
+    return out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _seconds(value: float | None) -> str:

@@ -4,10 +4,10 @@ The only file that imports dnspython, and only when the first question is asked:
 """
 # ruff: noqa: PLC0415 - see above
 
+import base64
 import errno
 import socket
 import struct
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ipwatch.core.address import Family
 from ipwatch.core.outcome import Scope
+from ipwatch.net.lookup import addresses
 from ipwatch.ports import Busy, DnsAnswer, DnsChange, Endpoint, Garbled, NameServer, Refused, TsigKey, Unreachable, Zone
 
 if TYPE_CHECKING:
@@ -113,10 +114,7 @@ class DnspythonResolver:
             message = _update_message(zone, changes, key)
             big = len(message.to_wire()) > _UDP_LIMIT
             answer = (_tcp if big else _udp)(message, server, deadline)
-            rcode = dns.rcode.to_text(answer.rcode())
-            if key is not None and not answer.had_tsig and rcode == "NOERROR":
-                raise Garbled(f"{server} said NOERROR without a signature")  # anyone could have (RFC 8945 5.3)
-            return rcode
+            return dns.rcode.to_text(answer.rcode())
 
 
 class _Deadline:
@@ -145,14 +143,12 @@ def _question(query: "dns.message.Message", server: Endpoint, deadline: _Deadlin
 
 
 def _tcp(query: "dns.message.Message", server: Endpoint, deadline: _Deadline) -> "dns.message.Message":
-    import dns.inet
     import dns.query
 
-    with dns.query.make_socket(dns.inet.af_for_address(server.host), socket.SOCK_STREAM) as sock:
-        place = dns.inet.low_level_address_tuple((server.host, server.port))
+    with socket.socket(_family(server), socket.SOCK_STREAM) as sock:
         sock.settimeout(max(deadline.left(), 0.001))
         try:
-            sock.connect(place)
+            sock.connect((server.host, server.port))
         except OSError as error:
             raise Unreachable(f"{server} can not be reached ({error.strerror or 'timed out'})") from None
         sock.setblocking(False)
@@ -160,56 +156,99 @@ def _tcp(query: "dns.message.Message", server: Endpoint, deadline: _Deadline) ->
 
 
 def _udp(query: "dns.message.Message", server: Endpoint, deadline: _Deadline) -> "dns.message.Message":
-    """Send, and again at growing intervals, the very same octets: an answer to any of them is an answer."""
-    import dns.exception
-    import dns.inet
-    import dns.query
+    """Send, and again at growing intervals, the very same octets: an answer to any of them is an answer.
 
-    wire, wait, misfit = query.to_wire(), _RESEND, ""
-    place = dns.inet.low_level_address_tuple((server.host, server.port))
-    with dns.query.make_socket(dns.inet.af_for_address(server.host), socket.SOCK_DGRAM) as sock:
+    The socket is connected, so that the kernel drops what comes from elsewhere and tells of a closed port.
+    """
+    wire, wait = query.to_wire(), _RESEND
+    misfit = ""
+    with socket.socket(_family(server), socket.SOCK_DGRAM) as sock:
+        sock.connect((server.host, server.port))
         while deadline.left() > 0:
-            dns.query.send_udp(sock, wire, place, time.time() + deadline.left())
-            pause = _Deadline(timedelta(seconds=min(wait, deadline.left())))
-            while pause.left() > 0:
-                try:
-                    return _receive(query, sock, place, time.time() + pause.left())
-                except dns.exception.Timeout:
-                    break
-                except _Misfit as why:  # a forgery, or a broken server: the true answer may still come
-                    misfit = str(why)
+            try:
+                sock.send(wire)
+                return _await(query, sock, _Deadline(timedelta(seconds=min(wait, deadline.left()))))
+            except _Misfit as why:  # a forgery, or a broken server: the true answer may still come
+                misfit = str(why)
+            except ConnectionRefusedError:
+                if wait > _RESEND:  # an earlier copy may have got through
+                    raise TimeoutError from None
+                raise
+            except TimeoutError:
+                pass
             wait *= 2
     if misfit:
-        raise Garbled(f"{server} gave no answer that fits the question", excerpt=misfit)
-    raise dns.exception.Timeout
+        raise Garbled(f"{server} gave no answer that fits the question ({misfit})")
+    raise TimeoutError
+
+
+def _family(server: Endpoint) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in server.host else socket.AF_INET
 
 
 class _Misfit(Exception):
     """A datagram came from the place asked that is no answer to what was asked."""
 
 
-def _receive(query: "dns.message.Message", sock: socket.socket, place: object, until: float) -> "dns.message.Message":
-    """One datagram from the place asked; raises _Misfit, Timeout, Truncated, or what the server says of our TSIG."""
+def _await(query: "dns.message.Message", sock: socket.socket, deadline: _Deadline) -> "dns.message.Message":
+    """The first answer that fits; raises _Misfit at the deadline when there were only others, else TimeoutError.
+
+    An unsigned error where a signed answer is due counts only when nothing better came meanwhile (RFC 8945 5.3): some
+    servers sign no refusal.
+    """
+    misfit, unsigned = "", None
+    while (left := deadline.left()) > 0:
+        sock.settimeout(left)
+        try:
+            wire = sock.recv(65535)
+        except TimeoutError:
+            break
+        try:
+            return _fitting(query, wire)
+        except _Misfit as why:
+            misfit, unsigned = str(why), unsigned or _unsigned_error(query, wire)
+    if unsigned is not None:
+        return unsigned
+    if misfit:
+        raise _Misfit(misfit)
+    raise TimeoutError
+
+
+def _fitting(query: "dns.message.Message", wire: bytes) -> "dns.message.Message":
+    """The answer to this query in the octets; raises _Misfit, Truncated, or what the server says of our TSIG."""
     import dns.exception
     import dns.message
-    import dns.query
     import dns.tsig
 
     try:
-        answer: dns.message.Message = dns.query.receive_udp(
-            sock, place, until, ignore_unexpected=True, keyring=query.keyring, request_mac=query.mac,
-            raise_on_truncation=isinstance(query, dns.message.QueryMessage))[0]  # fmt: skip
-    except (dns.exception.Timeout, dns.tsig.PeerError):
+        cut = isinstance(query, dns.message.QueryMessage)
+        answer = dns.message.from_wire(wire, query.keyring, query.mac, raise_on_truncation=cut)
+    except dns.tsig.PeerError:
         raise
-    except dns.message.Truncated as cut:
-        if query.is_response(cut.message()):  # type: ignore[no-untyped-call]
+    except dns.message.Truncated as short:
+        if query.is_response(short.message()):  # type: ignore[no-untyped-call]
             raise
-        raise _Misfit("cut off") from None
+        raise _Misfit("another question or number") from None
     except (dns.exception.DNSException, ValueError, struct.error) as error:
         raise _Misfit(type(error).__name__) from None
     if not query.is_response(answer):
         raise _Misfit("another question or number")
     return answer
+
+
+def _unsigned_error(query: "dns.message.Message", wire: bytes) -> "dns.message.Message | None":
+    import dns.exception
+    import dns.message
+    import dns.rcode
+
+    if query.keyring is None:
+        return None
+    try:
+        answer = dns.message.from_wire(wire)
+    except (dns.exception.DNSException, ValueError, struct.error):
+        return None
+    fits = query.is_response(answer) and answer.rcode() != dns.rcode.NOERROR
+    return answer if fits else None
 
 
 def _read(message: "dns.message.Message") -> DnsAnswer:
@@ -270,24 +309,16 @@ def _addresses_or_none(resolver: "dns.resolver.Resolver", host: str, deadline: _
 
 
 def _lookup_by_system(host: str, within: timedelta) -> list[str]:
-    """getaddrinfo has no deadline of its own: it is left behind when it takes longer."""
-    found: list[str] = []
-    fault: list[str] = ["the system's resolver did not answer in time"]
-
-    def run() -> None:
+    """Both families, IPv4 first; one that is missing is passed over."""
+    deadline, found, fault = _Deadline(within), list[str](), Unreachable(f"{host} has no address")
+    for family in Family:
         try:
-            infos = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            fault[:] = [str(getattr(error, "strerror", None) or "the name is not valid").lower()]
-            return
-        found.extend(dict.fromkeys(str(info[4][0]) for info in infos))
-
-    thread = threading.Thread(target=run, name="lookup", daemon=True)
-    thread.start()
-    thread.join(max(0.0, within.total_seconds()))
+            found += [str(place[0]) for place in addresses(host, 53, family, timedelta(seconds=deadline.left()))]
+        except Unreachable as error:
+            fault = error
     if not found:
-        raise Unreachable(f"{host} can not be looked up ({fault[0]})")
-    return list(found)
+        raise fault
+    return list(dict.fromkeys(found))
 
 
 def _update_message(zone: str, changes: Sequence[DnsChange], key: TsigKey | None) -> "dns.update.UpdateMessage":
@@ -303,10 +334,10 @@ def _update_message(zone: str, changes: Sequence[DnsChange], key: TsigKey | None
         if key.algorithm.lower() not in _ALGORITHMS:
             raise Refused(f"{key.algorithm!r} is not a TSIG algorithm", code="key", scope=Scope.ACCOUNT)
         try:
-            secret = dns.tsig.Key(key.name, key.secret.reveal(), _algorithm(key.algorithm))
+            secret = base64.b64decode(key.secret.reveal(), validate=True)
         except ValueError:
             raise Refused("the secret of the TSIG key is not base64", code="key", scope=Scope.ACCOUNT) from None
-        message.use_tsig(secret)
+        message.use_tsig(dns.tsig.Key(key.name, secret, _algorithm(key.algorithm)))
     return message
 
 
@@ -330,7 +361,7 @@ def _translated(where: object, *, sent: bool) -> Iterator[None]:
         raise _tsig_refusal(where, error) from None
     except (dns.exception.Timeout, TimeoutError):
         raise Unreachable(f"{where} did not answer in time", sent=sent) from None
-    except (dns.resolver.NoNameservers, dns.resolver.NoResolverConfiguration):
+    except (dns.resolver.NoNameservers, dns.resolver.NoResolverConfiguration, dns.resolver.NoRootSOA):
         raise Unreachable(f"{where} could not answer") from None
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         raise Unreachable(f"{where} has no such record") from None

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
@@ -149,13 +149,17 @@ class _Library:
         import urllib3  # noqa: PLC0415
 
         self.errors: tuple[type[Exception], ...] = (requests.RequestException, urllib3.exceptions.HTTPError)
-        self.incomplete = urllib3.exceptions.IncompleteRead
-        self._requests = requests
+
+        class Session(requests.Session):
+            def get_redirect_target(self, _: Any) -> None:
+                return None  # redirects are judged in _follow; requests would read even those it does not follow
+
+        self._session = Session
         self._adapter = _adapter_class()
 
     def session(self, source: tuple[str, int] | None, context: ssl.SSLContext, user_agent: str) -> Any:
         """A session that talks over one family and heeds neither environment nor cookies."""
-        session = self._requests.Session()
+        session = self._session()
         session.trust_env = False
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # No compression: a small answer must not become a large one here.
@@ -266,10 +270,13 @@ def _body(response: Any, headers: Mapping[str, str], limit: int) -> bytes:
         raise Garbled("the answer is compressed, which was not asked for")
     if headers.get("content-length", "").isdigit() and int(headers["content-length"][:20]) > limit:
         raise Garbled(f"the answer is larger than {limit} bytes")
+    body = b""
     try:
-        body: bytes = response.raw.read(limit + 1, decode_content=False)
+        # A short read is no end: only the empty one after it tells whether the announced length was reached.
+        while len(body) <= limit and (part := response.raw.read(limit + 1 - len(body), decode_content=False)):
+            body += part
     except _library().errors as error:
-        if any(isinstance(cause, _library().incomplete) for cause in http_faults.causes(error)):
+        if any(isinstance(cause, IncompleteRead) for cause in http_faults.causes(error)):
             raise Garbled("the answer breaks off before its end") from None
         raise
     if len(body) > limit:

@@ -6,6 +6,7 @@ aiosmtplib, asyncio, ssl and email are imported when a mail is sent: who mails o
 """
 
 import logging
+import os
 import socket
 from base64 import b64encode
 from collections import OrderedDict
@@ -271,7 +272,7 @@ def _words(reply: Reply) -> str:
 def _why(error: OSError) -> str:
     """The system's reason; aiosmtplib wraps it in its own sentence, which we do not repeat."""
     inner = error.__cause__ if isinstance(error.__cause__, OSError) else error
-    return inner.strerror or "the connection was lost"
+    return os.strerror(inner.errno) if inner.errno else inner.strerror or "the connection was lost"
 
 
 def _place(server: MailServer) -> str:

@@ -58,7 +58,7 @@ class Endpoint:
 @dataclass(frozen=True, slots=True)
 class DnsAnswer:
     """One server's answer. rcode: text such as "NOERROR". authoritative: the AA bit. texts: the rdata of the wanted
-    type in the answer section at the end of its CNAME chain: canonical addresses for A and AAAA, joined strings for TXT.
+    type at the end of its CNAME chain: canonical addresses for A and AAAA, joined strings for TXT.
     """
 
     rcode: str

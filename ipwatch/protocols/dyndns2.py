@@ -157,7 +157,7 @@ def read(
     status, headers (lower-case names), body: the answer. names, addresses: as they were sent. now: aware.
     Raises nothing, whatever the bytes were.
     """
-    texts = [line.strip() for line in body.removeprefix("\ufeff").splitlines() if line.strip()]
+    texts = [line.strip() for line in re.split(r"\r\n|\r|\n", body.removeprefix("\ufeff")) if line.strip()]
     if not texts and status in dialect.statuses:
         texts = [dialect.statuses[status]] * len(names)
     # the order of names is lost at the first line that is none of the protocol's

@@ -43,7 +43,7 @@ def read(body: bytes, status: int, family: Family, form: Form = Form.PLAIN, key:
             return _public(text.strip(_SPACE), family)
         case Form.JSON:
             return _json(text, family, key)
-        case Form.TRACE:
+        case _:
             return _trace(text, family)
 
 

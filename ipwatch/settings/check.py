@@ -12,6 +12,7 @@ from ipwatch.settings.reader import Reader
 from ipwatch.settings.toml import KeyPath
 
 LEAST_INTERVAL = timedelta(seconds=1)
+MOST_QUORUM = 99
 MOST_TTL = timedelta(seconds=2**31 - 1)  # RFC 2181 section 8
 
 
@@ -21,11 +22,20 @@ def watch(reader: Reader, made: Watch) -> None:
         reader.fault(("watch", "interval"), 'it must be at least "1s"')
     if not made.families:
         reader.fault(("watch", "families"), 'name at least one: families = ["ipv4"]')
-    for family, least in made.quorum.items():
+    for key, least in _quorums(made).items():
         if least < 1:
-            reader.fault(("watch", "quorum", family.value), "at least one operator must be asked")
+            reader.fault(key, "at least one operator must be asked")
+        elif least > MOST_QUORUM:
+            reader.fault(key, "there are not that many operators in the world")
     if made.heartbeat and not made.heartbeat.reveal().startswith(("https://", "http://")):
         reader.fault(("watch", "heartbeat"), "this is a URL that begins with https://")
+
+
+def _quorums(made: Watch) -> Mapping[KeyPath, int]:
+    """Each number with the key it was written at: one for all, or one for each family."""
+    if len(set(made.quorum.values())) == 1:
+        return {("watch", "quorum"): next(iter(made.quorum.values()))}
+    return {("watch", "quorum", family.value): least for family, least in made.quorum.items()}
 
 
 def nameservers(reader: Reader, accounts: Mapping[str, AccountSpec]) -> None:

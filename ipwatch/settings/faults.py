@@ -23,12 +23,12 @@ class SettingsFault(ValueError):
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
 
-def nearest(word: str, choices: Sequence[str]) -> str | None:
-    """The permitted word that `word` was most likely meant to be, or None."""
+def nearest(word: str, choices: Sequence[str], cutoff: float = 0.6) -> str | None:
+    """The permitted word that `word` was most likely meant to be, or None. cutoff: least likeness, 0 to 1."""
     import difflib  # noqa: PLC0415 - a sound configuration never needs it
 
     lower = {choice.lower(): choice for choice in choices}
-    found = difflib.get_close_matches(word.lower()[:80], list(lower), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word.lower()[:80], list(lower), n=1, cutoff=cutoff)
     return lower[found[0]] if found else None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from ipwatch.settings.faults import nearest
 from ipwatch.settings.reader import Reader
 
+_PREFIX = "IPWATCH_"
 _OTHERS = ("IPWATCH_CONFIG", "IPWATCH_LAPTOP_CONFIG")
 
 
@@ -53,7 +54,8 @@ def apply(reader: Reader, data: dict[str, Any], cwd: Path) -> dict[str, Any]:
 
 def _misspelt(reader: Reader) -> None:
     """A variable that is nearly one of ours does nothing: say so."""
-    known = (*VARIABLES, *_OTHERS)
+    known = [name.removeprefix(_PREFIX) for name in (*VARIABLES, *_OTHERS)]
     for name in sorted(reader.environ):
-        if name.startswith("IPWATCH_") and name not in known and (meant := nearest(name, known)):
-            reader.warnings.append(f"environment {name}: this variable is not read; did you mean {meant}?")
+        short = name.removeprefix(_PREFIX)
+        if name.startswith(_PREFIX) and short not in known and (meant := nearest(short, known, 0.65)):
+            reader.warnings.append(f"environment {name}: this variable is not read; did you mean {_PREFIX}{meant}?")

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ipwatch.store import schema
+
 _TABLES = {  # what is taken over, oldest first
     "state": ("part", "key", "rank", "value"),
     "event": ("at", "topic", "data"),
@@ -16,16 +18,40 @@ _TABLES = {  # what is taken over, oldest first
 }
 
 
-def keep_aside(path: Path, now: datetime) -> Path:
-    """Rename the file, its log and its index; gives the file's new name. Raises OSError.
+def replace_damaged(path: Path, now: datetime) -> tuple[Path, int]:
+    """Put a fresh database in the place of a damaged one; the old one's new name, and how many rows were taken over.
 
-    The log goes first: left alone beside a fresh file, SQLite would throw it away.
+    The old one stays where it is until the fresh one is complete. Raises sqlite3.Error and OSError.
     """
+    fresh = _fresh(path)
+    for suffix in ("", "-journal"):
+        Path(f"{fresh}{suffix}").unlink(missing_ok=True)
+    with closing(sqlite3.connect(fresh, isolation_level=None)) as db:
+        schema.upgrade(db, fresh)
+        with schema.transaction(db):
+            saved = _take_over(path, db)
+    kept = _keep(path, now)
+    fresh.rename(path)
+    _sync(path.parent)
+    return kept, saved
+
+
+def finish(path: Path) -> None:
+    """Do what a `replace_damaged` that was interrupted between its two steps left to do."""
+    if not path.exists() and _fresh(path).exists():
+        _fresh(path).rename(path)
+
+
+def _fresh(path: Path) -> Path:
+    return path.with_name(f"{path.name}.fresh")
+
+
+def _keep(path: Path, now: datetime) -> Path:
+    """Rename the file, its log and its index. The log goes first: it must never lie beside the fresh file."""
     kept = _free_name(path, f"{path.name}.corrupt-{now:%Y%m%dT%H%M%SZ}")
     for suffix in ("-wal", "-shm", ""):
         with suppress(FileNotFoundError):
             Path(f"{path}{suffix}").rename(f"{kept}{suffix}")
-    _sync(path.parent)
     return kept
 
 
@@ -45,18 +71,18 @@ def _sync(folder: Path) -> None:
         os.close(fd)
 
 
-def take_over(kept: Path, db: sqlite3.Connection) -> int:
-    """Copy every row that can still be read into the fresh database; how many those were.
+def _take_over(path: Path, db: sqlite3.Connection) -> int:
+    """Copy every row that can still be read; how many those were.
 
     A latch that got lost would be a request the provider forbade, so even a part is worth having.
     """
     count = 0
-    with suppress(sqlite3.Error), closing(_read_only(kept)) as old:
+    with closing(_read_only(path)) as old:
         for table, columns in _TABLES.items():
-            marks = ", ".join("?" * len(columns))
+            names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+            into = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names from the table above
             for row in _rows(old, table, columns):
-                names = ", ".join(columns)
-                count += db.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", row).rowcount  # noqa: S608
+                count += db.execute(into, row).rowcount
     return count
 
 

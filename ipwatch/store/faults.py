@@ -1,5 +1,6 @@
 """Every error of SQLite and the file system as one sentence: which file, why, and what to do."""
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -56,7 +57,7 @@ def system_fault(path: Path, error: OSError) -> StoreFault:
     """What an error of the file system means."""
     if _full(path):
         return full_fault(path)
-    if isinstance(error, PermissionError | IsADirectoryError) or error.errno == 30:  # EROFS
+    if isinstance(error, PermissionError | IsADirectoryError) or error.errno == errno.EROFS:
         return StoreFault(f"the state file {path} can not be written: {_denial(path)}")
     return StoreFault(f"the state file {path} can not be used: {error.strerror or error}")
 
@@ -90,6 +91,8 @@ def _denial(path: Path) -> str:
     if os.statvfs(place).f_flag & os.ST_RDONLY:
         return f"{place} lies on a read-only file system; choose another `path` under [state]"
     me = os.geteuid()
+    if owner == me:
+        return f"{place} may not be written by uid {me}, whose it is; run `chmod u+rwX {place}`"
     return (
         f"{place} belongs to uid {owner} and does not let uid {me}, as which ipwatch runs, write; "
         f"run `chown -R {me} {place.parent if place == path else place}` as root, "
@@ -100,9 +103,13 @@ def _denial(path: Path) -> str:
 def _refusing(path: Path) -> Path:
     """The nearest thing on the way that may not be written."""
     for place in (path, Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}.lock")):
-        if _exists(place) and not os.access(place, os.R_OK | os.W_OK, effective_ids=True):
+        if _exists(place) and not _writable(place):
             return place
     return next((folder for folder in path.parents if _exists(folder)), path.parent)
+
+
+def _writable(place: Path) -> bool:
+    return os.access(place, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _exists(place: Path) -> bool:

@@ -3,6 +3,7 @@
 The kernel lets go of it whatever way the writer ends, so a stale lock can not be; the file itself stays.
 """
 
+import errno
 import fcntl
 import os
 from datetime import timedelta
@@ -23,6 +24,8 @@ class WriterLock:
     """The right to write. Raises StoreFault naming the pid that has it, and OSError where the file can not be made."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         self._fd = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             self._take(path, clock)
@@ -52,7 +55,7 @@ class WriterLock:
 
 
 def holder(path: Path) -> int | None:
-    """The pid of the process that writes to this database; None when nobody does, 0 when it can not be told who."""
+    """The pid of the process that writes to this database; None when nobody does, 0 when it can not be told."""
     try:
         fd = os.open(lock_path(path), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

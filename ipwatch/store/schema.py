@@ -4,7 +4,8 @@
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ipwatch.ports import StoreFault
@@ -46,15 +47,23 @@ def upgrade(db: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[st
     """Bring the tables up to date, all in one transaction; raises StoreFault as `version` does."""
     if version(db, path, len(migrations)) == len(migrations):
         return
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(db):
         for statements in migrations[version(db, path, len(migrations)) :]:
             for statement in statements:
                 db.execute(statement)
         db.execute(f"PRAGMA application_id = {APPLICATION}")
         db.execute(f"PRAGMA user_version = {len(migrations)}")
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; on disk when it ends well."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
-            db.execute("ROLLBACK")
+            with suppress(sqlite3.Error):
+                db.execute("ROLLBACK")
         raise

@@ -2,8 +2,8 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from ipwatch.core.event import Event, Topic
 from ipwatch.core.state import State
 from ipwatch.ports import Clock, StoreFault
 from ipwatch.store import schema
-from ipwatch.store.aside import keep_aside, take_over
+from ipwatch.store.aside import finish, replace_damaged
 from ipwatch.store.codec import Image, read_rows
 from ipwatch.store.faults import Damaged, fault, translated
 from ipwatch.store.lock import WriterLock
@@ -61,6 +61,8 @@ class SqliteStore:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._lock = WriterLock(path, clock)
             undo.callback(self.close)
+            with translated(path):
+                finish(path)
             self._run(self._prune)
             undo.pop_all()
 
@@ -124,8 +126,7 @@ class SqliteStore:
 
     def _begin_anew(self, damage: Damaged) -> None:
         self._drop_connection()
-        kept = keep_aside(self._path, self._clock.now())
-        saved = take_over(kept, self._connection())
+        kept, saved = replace_damaged(self._path, self._clock.now())
         self._say(
             f"the state file {self._path} was damaged ({damage.how}): it is kept as {kept.name} beside a fresh one, "
             f"into which {saved} of its rows could be taken over"
@@ -136,7 +137,7 @@ class SqliteStore:
         if self._image is None:
             image, strays = read_rows(db.execute("SELECT part, key, rank, value FROM state ORDER BY part, rank"))
             if strays:
-                with _transaction(db):
+                with schema.transaction(db):
                     db.executemany(_STRAY, [(time_text(self._clock.now()), *stray) for stray in strays])
                     db.executemany(_DROP, strays)
                 self._say(
@@ -150,7 +151,7 @@ class SqliteStore:
         if not (difference or fresh or self._unwritten):
             return
         self._image = None  # unknown until COMMIT has returned
-        with _transaction(db):
+        with schema.transaction(db):
             db.executemany(_DROP, difference.drop)
             db.executemany(_PUT, difference.put)
             db.executemany(_APPEND_AGAIN, map(_columns, self._unwritten))
@@ -187,19 +188,6 @@ def _identity(path: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            with suppress(sqlite3.Error):
-                db.execute("ROLLBACK")
-        raise
-
-
 def _connect(path: Path) -> sqlite3.Connection:
     """Open, check and upgrade; raises sqlite3.Error, Damaged and StoreFault."""
     with ExitStack() as undo:
@@ -211,7 +199,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
         _check(db, path)
         schema.upgrade(db, path)
-        with _transaction(db):
+        with schema.transaction(db):
             pass  # a file that may only be read opens without complaint: find it out now
         undo.pop_all()
         return db

@@ -149,7 +149,7 @@ def test_place(text: str, expected: tuple[str, int]) -> None:
 )
 def test_no_place(text: str) -> None:
     """Anything else is refused with a clause, not guessed at."""
-    with pytest.raises(ValueError, match="is not a server|has no port"):
+    with pytest.raises(ValueError, match=r"is not a server|has no port"):
         place(text)
 
 

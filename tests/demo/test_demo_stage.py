@@ -43,7 +43,7 @@ def test_a_change_is_followed_from_the_zone_to_the_mail():
         house.mail.keep("a@demo.example", ["b@demo.example"], b"Subject: Other\n\nsomething else\n")
         house.mail.keep("a@demo.example", ["b@demo.example"], f"Subject: Moved\n\nnow {house.address}\n".encode())
         view.until(lambda: change.mailed is not None, 1, "not mailed")
-        assert "“Moved”" in out.getvalue()
+        assert '"Moved"' in out.getvalue()
         assert out.getvalue().count("shown both names") == 1
 
 

@@ -47,3 +47,11 @@ def test_the_summary_says_what_never_happened():
     Timeline(out).summary([CHANGE], [])
     row = next(line for line in out.getvalue().splitlines() if "25.7.44.90" in line)
     assert row.split()[-3:] == ["0.40", "1.25", "-"]
+
+
+def test_a_poor_character_set_is_no_fault():
+    """What the stream's character set lacks is replaced."""
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="ascii")
+    Timeline(out).say("Grüße")
+    assert raw.getvalue() == b"Gr??e\n"

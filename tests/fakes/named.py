@@ -97,11 +97,11 @@ def bind(folder: Path, zones: Sequence[str] = ("example.org",), *, options: str 
             kind = f"type master; notify no; allow-transfer {{ any; }}; update-policy {{ {policy} }}; {zone_options}"
         stanzas.append(f'zone "{zone}" {{ {kind} file "{zone}.zone"; }};\n')
     keys = "".join(f'key {name} {{ algorithm {alg}; secret "{SECRET}"; }};\n' for name, alg in KEYS.items())
-    (folder / "named.conf").write_text(
-        f'{keys} controls {{ }};\noptions {{ directory "{folder}"; pid-file "{folder}/named.pid"; '
-        f'session-keyfile "{folder}/session.key"; listen-on port {server.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; '
-        f"recursion no; allow-query {{ any; }}; dnssec-validation no; minimal-responses yes; {options} }};\n{''.join(stanzas)}"
-    )
+    own = f'directory "{folder}"; pid-file "{folder}/named.pid"; session-keyfile "{folder}/session.key";'
+    listen = f"listen-on port {server.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};"
+    rest = f"recursion no; allow-query {{ any; }}; dnssec-validation no; minimal-responses yes; {options}"
+    text = f"{keys}controls {{ }};\noptions {{ {own} {listen} {rest} }};\n{''.join(stanzas)}"
+    (folder / "named.conf").write_text(text)
     with running([program, "-g", "-n", "1", "-c", str(folder / "named.conf")], server, zones[0]) as endpoint:
         yield endpoint
 

@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
 Answer = Callable[[socket.socket, str], None]
@@ -61,10 +62,8 @@ class HttpServer:
     ) -> None:
         self.hung.set()
         for sock in (self._listener, *self._sockets):
-            try:
+            with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             sock.close()
         for thread in self._threads:
             thread.join(5)
@@ -112,7 +111,12 @@ class HttpServer:
             if not more:
                 return False
             data += more
-        head = data.decode("latin-1")
+        begin, _, body = data.partition(b"\r\n\r\n")
+        lines = begin.decode("latin-1").lower().split("\r\n")
+        length = next((int(line.split(":")[1]) for line in lines if line.startswith("content-length:")), 0)
+        while len(body) < length:
+            body += sock.recv(65536)
+        head = (begin + b"\r\n\r\n" + body).decode("latin-1")
         self.requests.append(head)
         path = head.split(" ")[1].split("?")[0]
         answer = self.answers.get(path)

@@ -53,9 +53,7 @@ class SmtpServer:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(
-            self._loop.create_server(self._protocol, "127.0.0.1", 0, ssl=self._tls)
-        )
+        server = self._loop.run_until_complete(self._loop.create_server(self._protocol, "127.0.0.1", 0, ssl=self._tls))
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()
@@ -74,7 +72,6 @@ class SmtpServer:
             loop=self._loop,
             tls_context=self._starttls,
             authenticator=self._authenticate if self._login else None,
-            auth_required=self._login is not None,
             auth_require_tls=not (self._plain_login or self._tls),
         )
 
@@ -94,8 +91,10 @@ class SmtpServer:
         return responses
 
     async def handle_RCPT(  # noqa: N802
-        self, _server: SMTP, _session: Any, envelope: Any, address: str, _options: list[str]
+        self, _server: SMTP, session: Any, envelope: Any, address: str, _options: list[str]
     ) -> str:
+        if self._login and not session.authenticated:
+            return "530 5.7.0 log in first"
         if (reply := self._rcpt(address)) is not None:
             return reply
         envelope.rcpt_tos.append(address)

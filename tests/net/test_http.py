@@ -343,7 +343,8 @@ def test_proxies_of_the_environment_are_ignored(server: HttpServer) -> None:
     """A proxy in the environment is not used: it would show its own address for the house's."""
     url = server.serve(page("direct"))
     code = (
-        "from datetime import timedelta; from ipwatch.ports import HttpRequest; from ipwatch.net.http import RequestsHttp;"
+        "from datetime import timedelta; from ipwatch.ports import HttpRequest;"
+        "from ipwatch.net.http import RequestsHttp;"
         f"print(RequestsHttp().send(HttpRequest({url!r}, insecure=True), timedelta(seconds=5)).body)"
     )
     environment = {"HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"}

@@ -12,7 +12,7 @@ from ipwatch.net.http import RequestsHttp
 from ipwatch.ports import Provider, Secret, Update
 from ipwatch.providers._dyndns2_services import SERVICES
 from ipwatch.providers.dyndns2 import PLUGIN, Settings
-from tests.contracts.provider import NEW4, V4, V6, Bench, ProviderContract, http_tools, publish
+from tests.contracts.provider import NEW4, V4, V6, HttpBench, HttpProviderContract, http_tools, publish
 from tests.fakes.dyndns2_server import Dyndns2Server
 from tests.fakes.http_server import Reply
 
@@ -20,7 +20,7 @@ PASSWORD = "s3cret-pass%&word"
 NAMES = tuple(f"h{i}.example.org" for i in range(25))
 
 
-class _Bench(Bench):
+class _Bench(HttpBench):
     def held(self) -> Mapping[str, Mapping[Family, str]]:
         server = self.server
         assert isinstance(server, Dyndns2Server)
@@ -34,29 +34,29 @@ def _bench(server: Dyndns2Server, **settings: Any) -> _Bench:
     return _Bench(server, PLUGIN, keys, "server", "", NAMES, (PASSWORD,))
 
 
-class TestComma(ProviderContract):
+class TestComma(HttpProviderContract):
     """myip=v4,v6."""
 
     @pytest.fixture
-    def bench(self) -> Iterator[Bench]:
+    def bench(self) -> Iterator[HttpBench]:
         with Dyndns2Server(password=PASSWORD) as server:
             yield _bench(server)
 
 
-class TestKeeping(ProviderContract):
+class TestKeeping(HttpProviderContract):
     """A server that deletes what is left out, as deSEC does."""
 
     @pytest.fixture
-    def bench(self) -> Iterator[Bench]:
+    def bench(self) -> Iterator[HttpBench]:
         with Dyndns2Server(password=PASSWORD, path="/", dialect="params", erases=True) as server:
             yield _bench(server, service="desec", path="/")
 
 
-class TestSeparate(ProviderContract):
+class TestSeparate(HttpProviderContract):
     """One request per family, both at once being abuse."""
 
     @pytest.fixture
-    def bench(self) -> Iterator[Bench]:
+    def bench(self) -> Iterator[HttpBench]:
         with Dyndns2Server(password=PASSWORD, dialect="separate") as server:
             yield _bench(server, dual_stack="separate")
 

@@ -182,7 +182,7 @@ def test_holder_without_a_lock(path):
 
 def test_request_without_a_service(path):
     """A request for a service that has never run is refused with a sentence."""
-    with pytest.raises(StoreFault, match="there is no state file .*: the service has not run yet"):
+    with pytest.raises(StoreFault, match=r"there is no state file .*: the service has not run yet"):
         request(path, "unlock", "home")
     path.parent.mkdir()
     path.touch()
@@ -206,3 +206,15 @@ def test_removed_while_open(path, store):
     store.commit(replace(large_state(20), rounds=1))
     assert read_state(path) == replace(large_state(20), rounds=1)
     assert "was removed or replaced while ipwatch ran" in store.notice
+
+
+def test_written_to_by_another_program(store, path):
+    """A file that another program keeps locked is told as in use, and is no damage."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        store._db.execute("PRAGMA busy_timeout = 10")
+        with pytest.raises(StoreFault, match="is in use: another program has been writing to it for too long"):
+            store.commit(State(rounds=1))
+        other.execute("ROLLBACK")
+    store.commit(State(rounds=1))
+    assert (read_state(path), store.notice) == (State(rounds=1), "")

@@ -1,7 +1,9 @@
 """A full disk: told, nothing half written, and made up for when there is space again."""
 
 import os
+import sqlite3
 import subprocess
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -26,7 +28,7 @@ def small_disk(tmp_path):
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("a tmpfs can not be mounted here")
     yield folder
-    subprocess.run(["umount", folder], check=True)
+    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def fill(folder):
@@ -69,6 +71,15 @@ def test_full_file_system(small_disk):
     again.close()
 
 
+def start(path):
+    """Start and end at once; the faults met."""
+    try:
+        SqliteStore(path, SystemTime()).close()
+    except StoreFault as fault:
+        return [fault]
+    return []
+
+
 def test_start_on_a_full_file_system(small_disk):
     """A start on a full disk ends in the full disk's sentence or works; the state can be read either way and is whole
     afterwards."""
@@ -77,10 +88,7 @@ def test_start_on_a_full_file_system(small_disk):
     store.commit(large_state(50))
     store.close()
     filler = fill(small_disk)
-    try:
-        SqliteStore(path, SystemTime()).close()
-    except StoreFault as fault:
-        assert fault.full
+    assert all(fault.full for fault in start(path))
     assert read_state(path) == large_state(50)
     filler.unlink()
     again = SqliteStore(path, SystemTime())
@@ -99,17 +107,39 @@ def test_first_start_on_a_full_file_system(small_disk):
     SqliteStore(path, SystemTime()).close()
 
 
+def test_damaged_on_a_full_file_system(small_disk):
+    """A damaged file on a full disk stays where it is until there is space to take its rows over."""
+    path = small_disk / "ipwatch.db"
+    store = SqliteStore(path, SystemTime())
+    store.commit(large_state(100), [FIRST] * 200)
+    store.close()
+    with closing(sqlite3.connect(path)) as db:
+        (root,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'event'").fetchone()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(b"\xa5" * 4096)
+    filler = fill(small_disk)
+    assert [fault.full for fault in start(path)] == [True]
+    assert list(small_disk.glob("*corrupt*")) == []
+    filler.unlink()
+    again = SqliteStore(path, SystemTime())
+    assert again.load() == large_state(100)
+    assert "it is kept as ipwatch.db.corrupt-" in again.notice
+    again.close()
+
+
 def test_no_more_pages(tmp_path):
     """SQLite's own "full", which needs no root: refused as full, rolled back, made up for."""
     path = tmp_path / "ipwatch.db"
     store = SqliteStore(path, SystemTime())
     store.commit(State(rounds=1), [FIRST])
     store._db.execute("PRAGMA max_page_count = 12")
-    with pytest.raises(StoreFault) as caught:
-        store.commit(large_state(300), [SECOND])
-    assert caught.value.full
+    for events in ([SECOND], [SECOND, THIRD], []):
+        with pytest.raises(StoreFault) as caught:
+            store.commit(large_state(300), events)
+        assert caught.value.full
     assert store.load() == State(rounds=1)
     store._db.execute("PRAGMA max_page_count = 100000")
     store.commit(large_state(300))
-    assert (read_state(path), read_events(path)) == (large_state(300), [FIRST, SECOND])
+    assert (read_state(path), read_events(path)) == (large_state(300), [FIRST, SECOND, THIRD])
     store.close()
