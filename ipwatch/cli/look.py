@@ -77,7 +77,8 @@ def _print_status(found: Settings, state: State, now: datetime) -> None:
         records = [_record_row(key, state, now) for key in _keys(found)]
         table.show(("record", "published", "", "zone shows", "at"), records)
     print()
-    print(f"next work {_ago(state.next_at, now)}, {state.rounds} rounds so far, {len(state.outbox)} message(s) waiting")
+    due = _ago(state.next_at, now) if state.next_at and state.next_at > now else "due"
+    print(f"next work {due}, {state.rounds} rounds so far, {len(state.outbox)} message(s) waiting")
     for entry in state.outbox:
         if entry.last_error:
             print(f"  {entry.notifier}: {entry.event.topic.value} not delivered: {entry.last_error}")
@@ -179,7 +180,7 @@ def _explain_family(family: Family, found: Settings, state: State, now: datetime
     print(f"{family.label}: {b.address or 'unknown'}, {b.finding.value} {_ago(b.finding_since, now)}"
           f" (quorum: {found.watch.quorum[family]} operators)")  # fmt: skip
     if b.held_back:
-        print(f"  {table.bad('flapping')}: {b.held_back} is agreed on but waits ({len(b.changes)} changes in an hour)")
+        print(f"  {table.bad('flapping')}: {b.held_back} is agreed on but waits ({len(b.returns)} returns in an hour)")
     rows = []
     for key, h in sorted(state.sources.items()):
         if not key.endswith(f"/{family}"):

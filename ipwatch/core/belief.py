@@ -1,7 +1,8 @@
 """Belief: how a verdict moves what we hold to be the house's address. Pure.
 
 Only agreement moves it; silence and dispute change nothing but the note of themselves. A line that flaps between two
-addresses is damped: there and back again is free, every further attempt within the hour waits twice as long.
+addresses is damped: an address never seen within the hour is taken at once, and there and back again is free; every further return
+waits, each twice as long as the one before.
 """
 
 from dataclasses import replace
@@ -12,7 +13,7 @@ from ipwatch.core.consensus import Verdict
 from ipwatch.core.state import Belief, Finding
 
 FLAP_WINDOW = timedelta(hours=1)
-FREE_CHANGES = 2  # there and back again is a failover; more within the window is flapping
+FREE_RETURNS = 1  # there and back again is a failover; more returns within the window are flapping
 FLAP_HOLD = timedelta(minutes=5)
 FLAP_HOLD_LIMIT = timedelta(hours=1)
 
@@ -26,7 +27,8 @@ def believe(belief: Belief, verdict: Verdict, now: datetime, dissent: tuple[tupl
         finding_since=belief.finding_since if same else now,
         streak=belief.streak + 1 if same else 1,
         dissent=dissent,
-        changes=tuple(at for at in belief.changes if now - at < FLAP_WINDOW),
+        returns=tuple(at for at in belief.returns if now - at < FLAP_WINDOW),
+        recent=tuple((left, at) for left, at in belief.recent if now - at < FLAP_WINDOW),
     )
     if verdict.finding is not Finding.AGREED or verdict.address is None:
         return noted
@@ -37,13 +39,14 @@ def believe(belief: Belief, verdict: Verdict, now: datetime, dissent: tuple[tupl
 
 def _move(belief: Belief, address: Address, now: datetime) -> Belief:
     """Towards an address that was agreed on: at once, unless the line is flapping."""
-    if belief.held_back != address:
-        wait = _hold(len(belief.changes))
-        belief = replace(belief, held_back=address, held_back_since=now, changes=(*belief.changes, now))
+    if belief.held_back != address and address in {left for left, _ in belief.recent}:
+        wait = _hold(len(belief.returns))
+        belief = replace(belief, held_back=address, held_back_since=now, returns=(*belief.returns, now))
         if wait:
             return belief
-    elif (until := release(belief)) is not None and now < until:
+    elif belief.held_back == address and (until := release(belief)) is not None and now < until:
         return belief
+    recent = () if belief.address is None else (*belief.recent, (belief.address, now))
     return replace(
         belief,
         address=address,
@@ -51,15 +54,15 @@ def _move(belief: Belief, address: Address, now: datetime) -> Belief:
         confirmed=now,
         previous=belief.address,
         previous_until=belief.confirmed,
-        changes=belief.changes if belief.address is not None else (),
+        recent=recent,
         held_back=None,
         held_back_since=None,
     )
 
 
-def _hold(changes: int) -> timedelta:
-    """How long a change must have been agreed on, after that many others within the window."""
-    excess = changes - FREE_CHANGES
+def _hold(returns: int) -> timedelta:
+    """How long a change must have been agreed on, after that many returns within the window."""
+    excess = returns - FREE_RETURNS
     return timedelta(0) if excess < 0 else min(FLAP_HOLD * (1 << min(excess, 10)), FLAP_HOLD_LIMIT)
 
 
@@ -67,9 +70,9 @@ def release(belief: Belief) -> datetime | None:
     """When the address that waits is believed, if it goes on being agreed on."""
     if belief.held_back_since is None:
         return None
-    return belief.held_back_since + _hold(len(belief.changes) - 1)
+    return belief.held_back_since + _hold(len(belief.returns) - 1)
 
 
 def flapping(belief: Belief) -> bool:
-    """Whether changes are being damped; it ends when a whole window has passed with few of them."""
-    return belief.held_back is not None or len(belief.changes) > FREE_CHANGES
+    """Whether changes are being damped; it ends when the returns are out of the window."""
+    return belief.held_back is not None or len(belief.returns) > FREE_RETURNS

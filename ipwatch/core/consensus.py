@@ -138,7 +138,7 @@ def next_voices(
     news = believed is None or any(o.address not in {None, believed} for o in observations)
     target = 2 * quorum + 1 if news and (observations or believed is not None) else quorum + (believed is None)
     missing = target - len(answered) - waiting
-    if missing <= 0 or (news and observations and settled(observations, waiting, believed, quorum)):
+    if missing <= 0:
         return ()
     fresh = [v for v in left if v.operator not in answered]
     return tuple(fresh[:missing])

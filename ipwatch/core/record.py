@@ -98,7 +98,9 @@ def latched(latch: Latch | None, fingerprint: str) -> bool:
 
 def _waits(wanted: Wanted, standing: Standing, account: Account, state: AccountStanding) -> datetime | None:
     times = [t for t in (standing.not_before, state.not_before) if t is not None]
-    if account.verify and standing.unsure == wanted.address and standing.verify_until is not None:
+    # Where sending again is harmless, every server saying "not here" is answer enough.
+    missing = account.repairs and standing.shown is Shown.WRONG
+    if account.verify and standing.unsure == wanted.address and standing.verify_until is not None and not missing:
         times.append(standing.verify_until)
     return max(times, default=None)
 
@@ -193,7 +195,7 @@ def _noted(standing: Standing, outcome: Outcome, account: Account, fingerprint: 
         return replace(failed, latch=latch, not_before=None)
     failed = replace(failed, not_before=now + _pause(outcome, failed.attempts))
     if outcome.kind is Kind.UNSURE:
-        failed = replace(failed, unsure=sent)
+        failed = replace(failed, unsure=sent, shown=Shown.UNKNOWN)
         if account.verify:
             failed = replace(failed, verify_at=now, verify_until=now + UNSURE_WINDOW)
     return failed
@@ -225,7 +227,7 @@ def recover(state: State, now: datetime) -> State:
         key: replace(
             s, sending=None, unsure=s.sending, attempts=s.attempts + 1, failing_since=s.failing_since or now,
             last=Kind.UNSURE, last_code="interrupted", last_text="could not confirm the change: the program was ended",
-            last_at=now, not_before=now + RETRY, verify_at=now, verify_until=now + UNSURE_WINDOW,
+            last_at=now, not_before=now + RETRY, shown=Shown.UNKNOWN, verify_at=now, verify_until=now + UNSURE_WINDOW,
         ) if s.sending is not None else s
         for key, s in state.records.items()
     }  # fmt: skip

@@ -43,7 +43,8 @@ class Belief:
     confirmed: the last time it was agreed on.
     finding, finding_since: how the last round ended, and since when rounds have ended so.
     previous, previous_until: the address before, and when it was last confirmed.
-    changes: when it changed or was about to, within the last hour, oldest first; what flapping is measured by.
+    recent: the addresses left within the last hour, and when. returns: when one of them was agreed on again, oldest
+    first, believed or not; what flapping is measured by.
     held_back, held_back_since: an address that is agreed on but waits, because the line is flapping.
     dissent: who disagreed in the last round, as (source, what it said).
     streak: rounds in a row that ended as `finding` does.
@@ -57,7 +58,8 @@ class Belief:
     finding_since: datetime | None = None
     previous: Address | None = None
     previous_until: datetime | None = None
-    changes: tuple[datetime, ...] = ()
+    recent: tuple[tuple[Address, datetime], ...] = ()
+    returns: tuple[datetime, ...] = ()
     held_back: Address | None = None
     held_back_since: datetime | None = None
     dissent: tuple[tuple[str, str], ...] = ()

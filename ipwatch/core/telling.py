@@ -54,8 +54,9 @@ def tell(
 
 
 def _line(state: State, now: datetime, events: list[Event]) -> State:
-    silent = bool(state.beliefs) and all(b.finding is Finding.SILENT for b in state.beliefs.values())
-    if silent:
+    findings = {b.finding for b in state.beliefs.values()}
+    # One page that answers is not yet a line: an outage ends with an agreement.
+    if findings == {Finding.SILENT} or (state.offline_since is not None and Finding.AGREED not in findings):
         since = state.offline_since or now
         if not state.offline_told:
             events.append(Event(Topic.OFFLINE, now, {"since": since.isoformat()}))
@@ -80,7 +81,7 @@ def _belief(family: Family, belief: Belief, now: datetime, events: list[Event]) 
     elif belief.told_trouble == "dispute":
         events.append(Event(Topic.SOURCES_AGREE, now, data | {"since": since.isoformat()}))
     if trouble == "flapping":
-        more = {"held": str(belief.address), "wants": str(belief.held_back), "changes": str(len(belief.changes))}
+        more = {"held": str(belief.address), "wants": str(belief.held_back), "changes": str(len(belief.returns))}
         events.append(Event(Topic.ADDRESS_FLAPPING, now, data | more))
     elif trouble == "dispute":
         said = "; ".join(f"{source} said {what}" for source, what in belief.dissent)

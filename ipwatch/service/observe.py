@@ -43,7 +43,8 @@ class Observer:
             for voice in consensus.next_voices(ordered, asked, seen, waiting, believed, quorum):
                 asked.add(voice.id)
                 pending[self._pool.submit(self._ask, voice, family)] = (voice, now)
-            if not pending or consensus.settled(seen, len(pending), believed, quorum):
+            awaited = sum(1 for _, since in pending.values() if now - since < HEDGE)
+            if not pending or consensus.settled(seen, awaited, believed, quorum):
                 break
             done, _ = wait(pending, timeout=min(HEDGE, end - now).total_seconds(), return_when=FIRST_COMPLETED)
             for future in done:

@@ -4,7 +4,8 @@ load        load(path, environ, cwd): the one way in; raises SettingsFault. It r
 locate      which configuration file, and where the state lives without one
 toml        text -> data, and the line of each key (pure)
 reader      what the converters share: places, faults, warnings, origins
-convert     data -> settings classes, by their type annotations; secrets, duration and choice are its parts
+convert     data -> settings classes, by their type annotations; `secrets` and `duration` are its parts
+faults      Fault, SettingsFault, and "did you mean"
 tables      the classes of the tables that belong to no adapter
 override    the environment variables that stand above the file
 build       one function per table of the configuration
@@ -14,6 +15,7 @@ kinds       which sources, providers and notifiers there are
 render      `ipwatch check`
 model       what comes out
 
-No message ever repeats a value out of the configuration, except a word that is nearly a permitted one (choice), the
-name of a record or the path of a file: a password may stand anywhere by mistake.
+No message of this package repeats a value out of the configuration, except a word that is nearly a permitted one, the
+name of a record, or the path of a file: a password may stand anywhere by mistake. From the clauses that the adapters'
+classes raise, the texts of all secrets that were read are removed.
 """

@@ -71,7 +71,7 @@ def tables(reader: Reader, name: str, raw: Any) -> Iterator[tuple[KeyPath, dict[
 
 def sources(reader: Reader, raw: Any) -> tuple[SourceSpec, ...]:
     """`[[source]]`; none given: the built-in set."""
-    if not raw:
+    if raw == []:
         return tuple(_default_source(reader, number, kind) for number, kind in enumerate(DEFAULT_SOURCES))
     made = []
     for key, item in tables(reader, "source", raw):

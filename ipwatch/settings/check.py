@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from ipwatch.core.address import Family
 from ipwatch.ports import Endpoint
 from ipwatch.settings.faults import Fault
-from ipwatch.settings.model import AccountSpec, RecordSpec, Settings, Watch
+from ipwatch.settings.model import AccountSpec, RecordSpec, Settings, SourceSpec, Watch
 from ipwatch.settings.reader import Reader
 from ipwatch.settings.toml import KeyPath
 
@@ -65,6 +65,14 @@ def endpoint(text: str, port: int = 53) -> Endpoint:
     return Endpoint(str(ip), int(number))
 
 
+def sources(reader: Reader, made: tuple[SourceSpec, ...], watch: Watch) -> None:
+    """A source for no watched family is never asked."""
+    for number, source in enumerate(made):
+        families = source.options.families
+        if families is not None and not set(families) & set(watch.families):
+            reader.warn(("source", number, "families"), "none of them is watched, so this source is never asked")
+
+
 def records(reader: Reader, made: tuple[tuple[KeyPath, RecordSpec], ...], watch: Watch) -> None:
     """No record twice, none for a family that is not watched, no TTL that DNS can not hold."""
     seen: dict[tuple[str, Family], dict[str, KeyPath]] = {}
@@ -95,7 +103,8 @@ def _once(reader: Reader, key: KeyPath, record: RecordSpec, earlier: dict[str, K
 
 def unused(reader: Reader, accounts: Mapping[str, object], made: tuple[tuple[KeyPath, RecordSpec], ...]) -> None:
     """An account without a record publishes nothing."""
-    for name in accounts.keys() - {record.account for _, record in made}:
+    used = {record.account for _, record in made}
+    for name in [name for name in accounts if name not in used]:
         reader.warn(("account", name), "no [[record]] names this account, so nothing is published there")
 
 

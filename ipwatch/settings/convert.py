@@ -28,7 +28,7 @@ def table(reader: Reader, key: KeyPath, cls: type[O], raw: Any, beside: frozense
         return reader.fault(key, "this is a table, with keys of its own")
     fields = {field.encode_name: field for field in msgspec.structs.fields(cls)}
     before = len(reader.faults)
-    for name in raw.keys() - fields.keys() - beside:
+    for name in [name for name in raw if name not in fields and name not in beside]:
         reader.unknown((*key, name), sorted({*fields, *beside}))
     values: dict[str, Any] = {}
     for name, field in fields.items():
@@ -88,19 +88,21 @@ def _plain(reader: Reader, key: KeyPath, kind: Any, raw: Any) -> Any:  # noqa: P
         return raw if abs(raw) < 2**63 else reader.fault(key, "the number is too large")
     if kind is float and isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
         return float(raw)
-    words = {str: 'text in "quotes"', bool: "true or false", int: "a whole number", float: "a number"}
+    words = {str: 'text in "quotes"', bool: "true or false", int: "a whole number", float: "a finite number"}
     return reader.fault(key, f"this is {words.get(kind, 'something else')}, not {_word(raw)}")
 
 
-def _word(raw: Any) -> str:
+def _word(raw: Any) -> str:  # noqa: PLR0911 - one return per type
     """What a value is, never what it holds."""
     match raw:
         case bool():
             return "true or false"
         case str():
             return "text"
-        case int() | float():
+        case int():
             return "a number"
+        case float():
+            return "a number with a point"
         case list():
             return "a list"
         case dict():

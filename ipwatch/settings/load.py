@@ -72,6 +72,7 @@ def _settings(reader: Reader, data: dict[str, Any], cwd: Path) -> Settings:
     check.watch(reader, watch)
     state = _state(reader, data.get("state", {}), cwd)
     sources = build.sources(reader, data.get("source", []))
+    check.sources(reader, sources, watch)
     raw_accounts = data.get("account", {})
     accounts = build.accounts(reader, raw_accounts)
     check.nameservers(reader, accounts)

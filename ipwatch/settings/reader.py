@@ -1,5 +1,6 @@
 """What the converters share while one configuration is read: places, faults, warnings, origins."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +16,17 @@ class Bad:
 
 BAD: Final = Bad()
 
+_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+
 
 def spelt(key: KeyPath) -> str:
-    """A key as people read it: ("source", 0, "url") -> "source[1].url"."""
+    """A key as people read it: ("source", 0, "url") -> "source[1].url", ("account", "a b") -> 'account."a b"'."""
     text = ""
     for step in key:
-        text += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if text else step
+        if isinstance(step, int):
+            text += f"[{step + 1}]"
+        else:
+            text += ("." if text else "") + (step if _BARE.match(step) else f'"{step}"')
     return text
 
 

@@ -12,6 +12,7 @@ import msgspec
 from ipwatch.ports import Options, Secret
 from ipwatch.settings import duration
 from ipwatch.settings.model import Settings
+from ipwatch.settings.reader import spelt
 
 Row = tuple[str, str, str]  # key, value, origin
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
@@ -44,7 +45,8 @@ def _tables(settings: Settings) -> Iterator[tuple[str, Iterator[Row]]]:
         yield "[[source]]", _rows(settings, f"source[{number}]", {"kind": source.kind, **_pairs(source.options)})
     for name, account in settings.accounts.items():
         pairs = {"kind": account.kind, **_pairs(account.options)}
-        yield f"[account.{name}]", _rows(settings, f"account.{name}", pairs)
+        table = spelt(("account", name))
+        yield f"[{table}]", _rows(settings, table, pairs)
     for number, record in enumerate(settings.records, 1):
         pairs = {"name": record.name, "account": record.account, "families": record.families, "ttl": record.ttl}
         yield "[[record]]", _rows(settings, f"record[{number}]", {**pairs, **_pairs(record.options)})

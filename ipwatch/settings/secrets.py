@@ -73,6 +73,8 @@ def _read(path: Path) -> str:
 def _checked(reader: Reader, key: KeyPath, text: str, shown: str) -> Secret | Bad:
     """The secret, if the text can be one."""
     _note(reader, text)
+    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):  # bytes Python could not decode (PEP 383)
+        return reader.fault(key, f"{shown} is not UTF-8 text")
     if not text.strip():
         return reader.fault(key, f"{shown} is empty" if shown != "it" else "a secret can not be empty")
     if any(ord(c) < 32 or ord(c) == 127 for c in text):
@@ -93,7 +95,10 @@ def _open_to_all(path: Path, root: Path) -> bool:
 
 def world_readable(path: Path) -> bool:
     """Whether the file's mode lets every user of the machine read it."""
-    return bool(path.stat().st_mode & stat.S_IROTH)
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:  # gone since it was read
+        return False
 
 
 def expanded(name: str, reader: Reader) -> Path:

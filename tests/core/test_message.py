@@ -102,7 +102,7 @@ def test_a_refusal_tells_what_to_do(scope: str, name: str) -> None:
 
 @pytest.mark.parametrize("verified", ["no", "unknown", "late", "hidden", "", "nonsense"])
 def test_what_was_not_verified_is_never_called_verified(verified: str) -> None:
-    """Only "seen" claims that the zone shows the address; all else says it is not verified, in text, subject and digest."""
+    """Only "seen" claims that the zone shows the address, in text, subject and digest."""
     single = one(Topic.RECORD_PUBLISHED, verified=verified)
     event = replace(PUBLISHED, data={**PUBLISHED.data, "verified": verified})
     several = compose([ONLINE, event], HOME, AT)

@@ -1,6 +1,6 @@
-"""A real Postfix of its own on loopback: own configuration, queue and ports; STARTTLS, and AUTH by Cyrus sasldb.
+"""A real Postfix of its own on loopback: own configuration, queue and ports; STARTTLS and TLS, no AUTH.
 
-Needs root. It delivers into a mailbox file of root's alias-free local user `nobody`.
+Needs root. It delivers into maildirs that belong to the user `nobody`.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import Self
 
 from tests.fakes.ca import Certificate
 
-PROGRAMS = ("postfix", "postmap", "saslpasswd2")
+PROGRAMS = ("postfix",)
 
 
 def missing() -> str:
@@ -26,10 +26,10 @@ def missing() -> str:
 
 
 class Postfix:
-    """A server for the domain home.example, with the mailboxes `anna` and `ben`; `me@mail.test` may log in."""
+    """A server for the domain home.example, with the mailboxes `anna` and `ben`; nothing is taken before TLS."""
 
-    def __init__(self, folder: Path, certificate: Certificate, password: str) -> None:
-        self._folder, self._certificate, self._password = folder, certificate, password
+    def __init__(self, folder: Path, certificate: Certificate) -> None:
+        self._folder, self._certificate = folder, certificate
         self.port, self.tls_port = _free_port(), _free_port()
 
     def __enter__(self) -> Self:
@@ -62,26 +62,13 @@ class Postfix:
         )  # fmt: skip
 
     def _write(self) -> None:
-        # Postfix gives up root: its folders have to be reachable for its own user.
-        for parent in (self._folder, *self._folder.parents):
-            if parent != Path("/") and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
-        etc, sasl = self._folder / "etc", self._folder / "sasl"
-        for name in ("etc", "queue", "data", "log", "mail", "sasl"):
+        etc = self._folder / "etc"
+        for name in ("etc", "queue", "data", "log", "mail"):
             (self._folder / name).mkdir()
         user = pwd.getpwnam("postfix")
         nobody = pwd.getpwnam("nobody")
         os.chown(self._folder / "data", user.pw_uid, user.pw_gid)
         os.chown(self._folder / "mail", nobody.pw_uid, nobody.pw_gid)
-        subprocess.run(
-            ["saslpasswd2", "-p", "-c", "-f", str(sasl / "sasldb2"), "-u", "mail.test", "me"],
-            input=self._password.encode(), check=True, capture_output=True, timeout=20,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-        )  # fmt: skip
-        os.chown(sasl / "sasldb2", user.pw_uid, user.pw_gid)
-        (sasl / "smtpd.conf").write_text(
-            f"pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN LOGIN\nsasldb_path: {sasl / 'sasldb2'}\n"
-        )
         (etc / "mailboxes").write_text("anna@home.example anna/\nben@home.example ben/\n")
         (etc / "main.cf").write_text(self._main(nobody.pw_uid, nobody.pw_gid))
         (etc / "master.cf").write_text(self._master())
@@ -109,14 +96,8 @@ virtual_gid_maps = static:{gid}
 smtpd_tls_cert_file = {self._certificate.cert}
 smtpd_tls_key_file = {self._certificate.key}
 smtpd_tls_security_level = encrypt
-smtpd_tls_auth_only = yes
-smtpd_sasl_auth_enable = yes
-smtpd_sasl_type = cyrus
-smtpd_sasl_path = smtpd
-cyrus_sasl_config_path = {folder}/sasl
-smtpd_sasl_local_domain = mail.test
-smtpd_relay_restrictions = permit_sasl_authenticated, reject
-smtpd_recipient_restrictions = reject_unlisted_recipient, permit_sasl_authenticated, reject
+smtpd_relay_restrictions = reject_unauth_destination
+smtpd_recipient_restrictions = reject_unlisted_recipient, reject_unauth_destination
 smtpd_error_sleep_time = 0
 smtputf8_enable = no
 """

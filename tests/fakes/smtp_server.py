@@ -38,6 +38,7 @@ class SmtpServer:
         self.port = 0
         self._tls, self._starttls, self._login = tls, starttls, login
         self._plain_login, self._rcpt, self._data, self._refusal = plain_login, rcpt, data, refusal
+        self._open: list[SMTP] = []
         self._ready = Event()
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._serve, daemon=True)
@@ -58,6 +59,9 @@ class SmtpServer:
         self._ready.set()
         self._loop.run_forever()
         server.close()
+        for protocol in self._open:
+            if isinstance(protocol.transport, asyncio.WriteTransport):
+                protocol.transport.abort()
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
@@ -66,7 +70,7 @@ class SmtpServer:
         self._loop.close()
 
     def _protocol(self) -> SMTP:
-        return SMTP(
+        made = SMTP(
             self,
             hostname="mail.test",
             loop=self._loop,
@@ -74,6 +78,8 @@ class SmtpServer:
             authenticator=self._authenticate if self._login else None,
             auth_require_tls=not (self._plain_login or self._tls),
         )
+        self._open.append(made)
+        return made
 
     def _authenticate(self, _server: SMTP, _session: Any, _envelope: Any, mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)

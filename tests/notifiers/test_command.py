@@ -54,7 +54,7 @@ class TestCommand(NotifierContract):
         argv = (sys.executable, "-c", "import sys; print('no modem\\nmore', file=sys.stderr); sys.exit(3)")
         with pytest.raises(Unreachable, match=r"ended with status 3: no modem$"):
             PLUGIN.build(Settings(argv=argv), tools()).send(message(CHANGED), SOON)
-        with pytest.raises(Unreachable, match="ended with status 1$"):
+        with pytest.raises(Unreachable, match=r"ended with status 1$"):
             PLUGIN.build(Settings(argv=("/bin/false",)), tools()).send(message(CHANGED), SOON)
 
     def test_a_very_long_text_can_still_be_passed(self) -> None:

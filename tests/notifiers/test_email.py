@@ -78,7 +78,8 @@ def test_a_server_that_is_none_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "me", "@x.example", "me@", "a b@x.example", "me@x.example\r\nBcc: you@x.example",
-                                  "Me <me@x.example>", "a@b@x.example", ".a@x.example", "grün@x.example", "a" * 65 + "@x.example"])  # fmt: skip
+                                  "Me <me@x.example>", "a@b@x.example", ".a@x.example", "grün@x.example",
+                                  "a" * 65 + "@x.example"])  # fmt: skip
 def test_an_address_that_is_none_is_refused(text: str) -> None:
     """Sender and recipients are bare addresses without line breaks."""
     assert refused(lambda: mailbox(text))

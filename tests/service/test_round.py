@@ -248,7 +248,7 @@ def test_full_disk(house: SmallWorld) -> None:
 
 
 def test_flapping_is_damped_and_told(house: SmallWorld) -> None:
-    """A line that changes between two addresses every five minutes for six hours is published a few times, told once."""
+    """A line that changes between two addresses every five minutes for six hours is published a few times only."""
     house.run(minutes=1)
     for n in range(72):
         house.say(B if n % 2 == 0 else A)

@@ -1,5 +1,6 @@
 """The real service as a process of its own, in the bundled house: signals, health, unlock, kill -9."""
 
+import itertools
 import os
 import random
 import re
@@ -103,7 +104,7 @@ def test_signals(house: House, config: Path, tmp_path: Path) -> None:
         good = config.read_text()
         config.write_text(good.replace("[watch]", "[wach]"))
         os.kill(service.pid, signal.SIGHUP)
-        assert wait(lambda: "refused" in mails(house)), service.said(20)
+        assert wait(lambda: "configuration" in mails(house)), service.said(20)
         assert any("did you mean" in line for line in service.said(10))
 
         config.write_text(good.replace('interval = "1h"', 'interval = "1s"'))
@@ -214,14 +215,14 @@ def test_killed_at_fifty_moments(house: House, config: Path) -> None:
     assert house.wrong == ()
     assert_no_event_lost(house, db)
     assert_no_mail_twice(house, kills=50)
-    assert house.dyn.faults <= 50 // 10
+    assert len(house.dyn.faults) <= 50 // 10  # each a kill between the server's answer and its note
 
 
 def assert_no_event_lost(house: House, db: Path) -> None:
     """The chain of addresses is unbroken, and each of its links was mailed."""
     chain = [e for e in read_events(db) if e.topic in {Topic.ADDRESS_FOUND, Topic.ADDRESS_CHANGED}]
     assert chain[0].topic is Topic.ADDRESS_FOUND
-    for before, after in zip(chain, chain[1:], strict=False):
+    for before, after in itertools.pairwise(chain):
         assert after["old"] == before["new"]
     told = mails(house)
     assert [e["new"] for e in chain if e["new"] not in told] == []

@@ -112,10 +112,10 @@ def test_each_type_is_read(text: str, field: str, want: Any) -> None:
         ("flag = 'true'", "1: flag: this is true or false, not text"),
         ("flag = 1", "1: flag: this is true or false, not a number"),
         ("whole = true", "1: whole: this is a whole number, not true or false"),
-        ("whole = 1.0", "1: whole: this is a whole number, not a number"),
+        ("whole = 1.0", "1: whole: this is a whole number, not a number with a point"),
         ("whole = 99999999999999999999", "1: whole: the number is too large"),
-        ("number = inf", "1: number: this is a number, not a number"),
-        ("number = 1979-05-27", "1: number: this is a number, not a date or a time"),
+        ("number = inf", "1: number: this is a finite number, not a number with a point"),
+        ("number = 1979-05-27", "1: number: this is a finite number, not a date or a time"),
         ("wait = 90", '1: wait: a duration needs its unit: wait = "1m30s" if seconds are meant'),
         ("wait = 1.5", '1: wait: a duration is written with its unit, like "30s", "5m", "1h" or "2d"'),
         ("wait = '5 minutes'", '1: wait: a duration is written with its unit, like "30s", "5m", "1h" or "2d"'),
@@ -134,15 +134,15 @@ def test_each_type_is_read(text: str, field: str, want: Any) -> None:
         ("either = true", "1: either: this is a whole number, not true or false"),
         ("percent = 101", "1: percent: expected 'int' <= 100"),
         ("high = 1\nlow = 2", "2: low: low is above high"),
-        ("renamed = 'x'", "1: renamed: unknown key; did you mean 'other-name'?"),
-        ("text = 'odd'\nflag = true\nsecret = 'hunter2'", "t.toml: these two do not go together: ***"),
+        ("other_name = 'x'", "1: other_name: unknown key; did you mean 'other-name'?"),
+        ("text = 'odd'\nflag = true\nsecret = 'hunter2'", " these two do not go together: ***"),
     ],
 )
 def test_each_type_has_its_fault(text: str, says: str) -> None:
     """A value of another type is one fault at its line, which does not repeat it."""
     made, faults = read(text)
     assert made is BAD or isinstance(made, Bad)
-    assert [fault.removeprefix("/c/") for fault in faults] == [says]
+    assert faults == [says]
 
 
 @given(st.integers(0, 10 * 365 * 24 * 3600 * 1000).map(lambda n: timedelta(milliseconds=n)))

@@ -2,10 +2,13 @@
 
 import re
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from ipwatch.core.address import Family
+from ipwatch.ports import Options, Secret
 from ipwatch.settings.fingerprint import fingerprint
 from tests.fakes.settings import read
 
@@ -69,15 +72,31 @@ def test_what_means_the_same_has_the_same_fingerprint(tmp_path: Path) -> None:
     assert prints(tmp_path, other, {"P": "pass-1"}) == prints(tmp_path, TEXT)
 
 
-def test_a_fingerprint_stays_the_same_across_versions(tmp_path: Path) -> None:
-    """It stands in state files: a change of its making would open every latch once."""
-    assert prints(tmp_path, TEXT) == ("{account}", "{record}")
+class Keys(Options, frozen=True, kw_only=True):
+    """An account's keys as of one version."""
+
+    username: str
+    password: Secret
+    timeout: timedelta = timedelta(seconds=20)
+
+
+class MoreKeys(Keys, frozen=True, kw_only=True):
+    """The same of a later version."""
+
+    added: str = "default"
+
+
+def test_a_fingerprint_stays_the_same_across_versions() -> None:
+    """It stands in state files: neither a new version nor a key it adds may open every latch."""
+    want = "0c2f2f4351d62c12949bb0467f16dff2"
+    for cls in (Keys, MoreKeys):
+        keys = cls(username="me", password=Secret("pass-1"), timeout=timedelta(seconds=9))
+        parts = {"kind": "dyndns2", "options": keys, "families": (Family.IPV4,), "ttl": None, "path": Path("/a")}
+        assert fingerprint("home", parts) == want
 
 
 def test_a_guess_at_the_password_is_not_cheap(tmp_path: Path) -> None:
     """Each secret costs a slow hash, salted with the account's name, once for a program's life."""
-    from ipwatch.ports import Secret
-
     start = time.process_time()
     found = {fingerprint(f"account-{n}", {"p": Secret("pass-1")}) for n in range(5)}
     assert len(found) == 5

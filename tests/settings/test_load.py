@@ -155,7 +155,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         "4: watch.familys: unknown key; did you mean 'families'?",
         "5: watch.quorum.ipv44: unknown key; did you mean 'ipv4'?",
         "7: source[1].kind: unknown kind 'wbe': did you mean 'web'?",
-        "8: source[2]: url is plain http, which anyone on the way can change: allow_insecure = true permits it",
+        "10: source[2].url: url is plain http, which anyone on the way can change: allow_insecure = true permits it",
         "12: account.home.kind: unknown kind 'dyndns': did you mean 'dyndns2'?",
         "13: account.duck: the key 'token' is missing",
         "15: account.duck.tokn: unknown key; did you mean 'token'?",
@@ -176,13 +176,14 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     [
         ("watch = 3", "1: watch: this is a table, with keys of its own"),
         ("[source]\nkind = 'web'", "1: source: write [[source]] with two brackets: there may be several"),
+        ("source = 0", "1: source: write [[source]] with two brackets: there may be several"),
         ("record = [1]", "1: record: write [[record]] with two brackets: there may be several"),
         ("notify = 'x'", "1: notify: write [[notify]] with two brackets: there may be several"),
         ("[[account]]\nkind = 'duckdns'", "1: account: write [account.NAME], with a name of your own for each account"),
         ("[account]\nkind = 'duckdns'", "1: account: write [account.NAME], with a name of your own for each account"),
         (
             "[account]\n[account.'']\nkind = 'duckdns'",
-            "2: account.: an account's name has 1 to 64 printable characters",
+            '2: account."": an account\'s name has 1 to 64 printable characters',
         ),
         ("[watch]\nquorum = 'two'", "2: watch.quorum: this is a whole number, or one for each family:"),
         ("[watch]\nquorum = { ipv6 = 100 }", "2: watch.quorum.ipv6: there are not that many operators"),
@@ -261,6 +262,15 @@ def test_tables_of_later_versions_are_warned_about(tmp_path: Path) -> None:
         "3: host: not used by this version",
         "5: account.a: no [[record]] names this account, so nothing is published there",
     ]
+
+
+def test_a_source_for_no_watched_family_is_a_warning(tmp_path: Path) -> None:
+    """It would never be asked."""
+    text = "[[source]]\nkind = 'web'\n[[source]]\nkind = 'web'\nfamilies = ['ipv6']\n"
+    (warning,) = read(tmp_path, text).warnings
+    assert warning.endswith(
+        "ipwatch.toml:5: source[2].families: none of them is watched, so this source is never asked"
+    )
 
 
 def test_notifiers_get_names_of_their_own(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ipwatch.ports import Secret
+from ipwatch.settings.secrets import reason
 from tests.fakes.settings import read, told
 
 ACCOUNT = "[account.a]\nkind = 'duckdns'\ntoken = {}\n[[record]]\nname = 'x.duckdns.org'\naccount = 'a'\n"
@@ -69,6 +70,25 @@ def test_a_secret_that_is_none_is_told_with_its_place(tmp_path: Path, written: s
     assert says.replace("{}", str(tmp_path)) in fault
     assert "hunter2" not in fault
     assert "12345" not in fault
+
+
+def test_bytes_that_are_no_text_are_no_secret(tmp_path: Path) -> None:
+    """A variable with bytes that are not UTF-8 is told, not handed on."""
+    (fault,) = told(tmp_path, ACCOUNT.replace("{}", "{ env = 'TOKEN' }"), {"TOKEN": "t0ken\udcff"})
+    assert fault == "3: account.a.token.env: the environment variable TOKEN is not UTF-8 text"
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (PermissionError(13, "Permission denied"), "permission denied"),
+        (OSError(5, "Input/output error"), "input/output error"),
+        (OSError("it is odd"), "it is odd"),
+    ],
+)
+def test_the_reason_of_a_file_fault_is_a_clause(error: OSError, says: str) -> None:
+    """What the system says, without the file's name, in lower case."""
+    assert reason(error) == says
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
