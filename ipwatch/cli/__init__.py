@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-v", "--verbose", action="store_true", default=suppress, help="log quiet rounds and every event as well")
     parser = argparse.ArgumentParser(
         prog="ipwatch", parents=[common], allow_abbrev=False,
-        description="Watches a home's public address, publishes it in DNS, verifies it there and tells of every change.",
+        description="Watches a home's public address, publishes it in DNS, verifies it there, tells of each change.",
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=_version())
     words = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -139,8 +139,11 @@ def _as_json(found: Settings, state: State) -> dict[str, object]:
             for k in _keys(found)
             for s in (state.records.get(k, Standing()),)
         ],
-        "outbox": [{"notifier": d.notifier, "topic": d.event.topic.value, "at": time(d.event.at), "attempts": d.attempts,
-                    "last_error": d.last_error} for d in state.outbox],
+        "outbox": [
+            {"notifier": d.notifier, "topic": d.event.topic.value, "at": time(d.event.at), "attempts": d.attempts,
+             "last_error": d.last_error}
+            for d in state.outbox
+        ],
         "rounds": state.rounds, "round_at": time(state.round_at), "next_at": time(state.next_at),
         "offline_since": time(state.offline_since), "store_fault": state.store_fault,
     }  # fmt: skip

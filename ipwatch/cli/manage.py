@@ -39,9 +39,9 @@ def unlock(arguments: argparse.Namespace) -> int:
     locked = [str(k) for k, s in state.records.items() if s.latch and arguments.name in {k.name, k.account}]
     locked += [f"account {n}" for n, a in state.accounts.items() if a.latch and n in _accounts(found, arguments.name)]
     pid = holder(found.state)
-    if pid is not None:
+    if pid:
         os.kill(pid, signal.SIGUSR1)
-    when = "now" if pid is not None else "at the next start of the service"
+    when = "now" if pid else "at the next round or start of the service"
     print(f"{', '.join(locked) or arguments.name}: unlocked {when}" + ("" if locked else " (nothing was locked)"))
     return 0
 

@@ -1,8 +1,8 @@
 """Belief: how a verdict moves what we hold to be the house's address. Pure.
 
 Only agreement moves it; silence and dispute change nothing but the note of themselves. A line that flaps between two
-addresses is damped: an address never seen within the hour is taken at once, and there and back again is free; every further return
-waits, each twice as long as the one before.
+addresses is damped: an address never seen within the hour is taken at once, and there and back again is free; every
+further return waits, each twice as long as the one before.
 """
 
 from dataclasses import replace

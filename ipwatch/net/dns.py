@@ -1,39 +1,40 @@
 """Resolver on dnspython: questions to one server, the zone cut, and RFC 2136 updates.
 
-The only file that imports dnspython, and only when the first question is asked: the import takes tens of milliseconds.
+Only this file and net.dns_wire import dnspython, and only when the first question is asked: the import takes tens of
+milliseconds.
 """
 # ruff: noqa: PLC0415 - see above
 
-import base64
-import errno
 import socket
-import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from ipwatch.core.address import Family
-from ipwatch.core.outcome import Scope
+from ipwatch.net.dns_wire import (
+    Misfit,
+    fitting,
+    plain,
+    rdata_text,
+    read_answer,
+    translated,
+    unsigned_error,
+    update_message,
+)
 from ipwatch.net.lookup import addresses
-from ipwatch.ports import Busy, DnsAnswer, DnsChange, Endpoint, Garbled, NameServer, Refused, TsigKey, Unreachable, Zone
+from ipwatch.ports import DnsAnswer, DnsChange, Endpoint, Garbled, NameServer, TsigKey, Unreachable, Zone
 
 if TYPE_CHECKING:
     import dns.message
     import dns.name
     import dns.resolver
-    import dns.rrset
-    import dns.update
 
 _UDP_LIMIT = 512  # octets a server must take by UDP without EDNS (RFC 1035 4.2.1); larger requests go by TCP
 _RESEND = 1.0  # seconds until a lost datagram is sent again, doubled each time (RFC 1035 4.2.1: 2 to 5 s on the whole)
-_ALGORITHMS = {"hmac-md5", "hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"}  # RFC 8945 6
 _LOOKUPS = 8  # name servers looked up at once
-_UNSENT = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ECONNREFUSED,
-           errno.EACCES, errno.EPERM}  # fmt: skip
 
 
 class DnspythonResolver:
@@ -48,10 +49,10 @@ class DnspythonResolver:
         import dns.flags
         import dns.message
 
-        with _translated(server, sent=False):
+        with translated(server, sent=False):
             query = dns.message.make_query(name, rdtype, rdclass, use_edns=False)
             query.flags = dns.flags.Flag.RD if recurse else dns.flags.Flag(0)
-            return _read(_question(query, server, _Deadline(within)))
+            return read_answer(_question(query, server, _Deadline(within)))
 
     def lookup(self, host: str, within: timedelta, family: Family | None = None) -> tuple[str, ...]:
         """Literal addresses stand for themselves; see the port."""
@@ -67,7 +68,7 @@ class DnspythonResolver:
         return kept
 
     def _lookup_at_servers(self, host: str, within: timedelta) -> list[str]:
-        with _translated(host, sent=False):
+        with translated(host, sent=False):
             return _addresses(self._resolver(), host, _Deadline(within))
 
     def zone(self, name: str, within: timedelta) -> Zone:
@@ -76,20 +77,20 @@ class DnspythonResolver:
         import dns.resolver
 
         deadline = _Deadline(within)
-        with _translated(f"the resolver, which was asked for the zone of {name},", sent=False):
+        with translated(f"the resolver, which was asked for the zone of {name},", sent=False):
             resolver = self._resolver()
             cut = dns.resolver.zone_for_name(name, resolver=resolver, lifetime=deadline.left())
             if cut == dns.name.root:
                 raise Garbled(f"{name} lies in no known zone")
             answer = resolver.resolve(cut, "NS", lifetime=deadline.left())
-            names = sorted(_plain(ns.target) for ns in answer)
+            names = sorted(plain(ns.target) for ns in answer)
         with ThreadPoolExecutor(min(_LOOKUPS, len(names)), "nameservers") as pool:
             found = pool.map(lambda ns: _addresses_or_none(resolver, ns, deadline), names)
             pairs = [(ns, address) for ns, each in zip(names, found, strict=True) for address in each]
         servers = tuple(NameServer(ns, Endpoint(address, 53)) for ns, address in pairs)
         if not servers:
-            raise Unreachable(f"no name server of {_plain(cut)} has an address ({', '.join(names)})")
-        return Zone(_plain(cut), servers)
+            raise Unreachable(f"no name server of {plain(cut)} has an address ({', '.join(names)})")
+        return Zone(plain(cut), servers)
 
     def _resolver(self) -> "dns.resolver.Resolver":
         """Made anew each time: the machine's servers change with its network."""
@@ -110,8 +111,8 @@ class DnspythonResolver:
         import dns.rcode
 
         deadline = _Deadline(within)
-        with _translated(server, sent=True):
-            message = _update_message(zone, changes, key)
+        with translated(server, sent=True):
+            message = update_message(zone, changes, key)
             big = len(message.to_wire()) > _UDP_LIMIT
             answer = (_tcp if big else _udp)(message, server, deadline)
             return dns.rcode.to_text(answer.rcode())
@@ -126,10 +127,6 @@ class _Deadline:
     def left(self) -> float:
         """Seconds left, at least 0."""
         return max(0.0, self._end - time.monotonic())
-
-
-def _plain(name: "dns.name.Name") -> str:
-    return name.to_text(omit_final_dot=True).lower()
 
 
 def _question(query: "dns.message.Message", server: Endpoint, deadline: _Deadline) -> "dns.message.Message":
@@ -168,7 +165,7 @@ def _udp(query: "dns.message.Message", server: Endpoint, deadline: _Deadline) ->
             try:
                 sock.send(wire)
                 return _await(query, sock, _Deadline(timedelta(seconds=min(wait, deadline.left()))))
-            except _Misfit as why:  # a forgery, or a broken server: the true answer may still come
+            except Misfit as why:  # a forgery, or a broken server: the true answer may still come
                 misfit = str(why)
             except ConnectionRefusedError:
                 if wait > _RESEND:  # an earlier copy may have got through
@@ -186,12 +183,8 @@ def _family(server: Endpoint) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in server.host else socket.AF_INET
 
 
-class _Misfit(Exception):
-    """A datagram came from the place asked that is no answer to what was asked."""
-
-
 def _await(query: "dns.message.Message", sock: socket.socket, deadline: _Deadline) -> "dns.message.Message":
-    """The first answer that fits; raises _Misfit at the deadline when there were only others, else TimeoutError.
+    """The first answer that fits; raises Misfit at the deadline when there were only others, else TimeoutError.
 
     An unsigned error where a signed answer is due counts only when nothing better came meanwhile (RFC 8945 5.3): some
     servers sign no refusal.
@@ -204,79 +197,14 @@ def _await(query: "dns.message.Message", sock: socket.socket, deadline: _Deadlin
         except TimeoutError:
             break
         try:
-            return _fitting(query, wire)
-        except _Misfit as why:
-            misfit, unsigned = str(why), unsigned or _unsigned_error(query, wire)
+            return fitting(query, wire)
+        except Misfit as why:
+            misfit, unsigned = str(why), unsigned or unsigned_error(query, wire)
     if unsigned is not None:
         return unsigned
     if misfit:
-        raise _Misfit(misfit)
+        raise Misfit(misfit)
     raise TimeoutError
-
-
-def _fitting(query: "dns.message.Message", wire: bytes) -> "dns.message.Message":
-    """The answer to this query in the octets; raises _Misfit, Truncated, or what the server says of our TSIG."""
-    import dns.exception
-    import dns.message
-    import dns.tsig
-
-    try:
-        cut = isinstance(query, dns.message.QueryMessage)
-        answer = dns.message.from_wire(wire, query.keyring, query.mac, raise_on_truncation=cut)
-    except dns.tsig.PeerError:
-        raise
-    except dns.message.Truncated as short:
-        if query.is_response(short.message()):  # type: ignore[no-untyped-call]
-            raise
-        raise _Misfit("another question or number") from None
-    except (dns.exception.DNSException, ValueError, struct.error) as error:
-        raise _Misfit(type(error).__name__) from None
-    if not query.is_response(answer):
-        raise _Misfit("another question or number")
-    return answer
-
-
-def _unsigned_error(query: "dns.message.Message", wire: bytes) -> "dns.message.Message | None":
-    import dns.exception
-    import dns.message
-    import dns.rcode
-
-    if query.keyring is None:
-        return None
-    try:
-        answer = dns.message.from_wire(wire)
-    except (dns.exception.DNSException, ValueError, struct.error):
-        return None
-    fits = query.is_response(answer) and answer.rcode() != dns.rcode.NOERROR
-    return answer if fits else None
-
-
-def _read(message: "dns.message.Message") -> DnsAnswer:
-    """The answer at the end of the CNAME chain inside this message."""
-    import dns.flags
-    import dns.message
-    import dns.rcode
-
-    rcode, authoritative = dns.rcode.to_text(message.rcode()), bool(message.flags & dns.flags.AA)
-    if not isinstance(message, dns.message.QueryMessage) or not message.question:
-        return DnsAnswer(rcode, authoritative, ())
-    chain = message.resolve_chaining()
-    cname = _plain(chain.canonical_name) if chain.cnames else None
-    if chain.answer is None:
-        return DnsAnswer(rcode, authoritative, (), cname=cname)
-    serial = next((rd.serial for rd in chain.answer if rd.rdtype == dns.rdatatype.SOA), None)
-    ttl = timedelta(seconds=chain.answer.ttl)
-    return DnsAnswer(rcode, authoritative, tuple(_text(rd) for rd in chain.answer), serial, cname, ttl)
-
-
-def _text(rdata: "dns.rdata.Rdata") -> str:
-    import dns.rdatatype
-
-    if rdata.rdtype in {dns.rdatatype.A, dns.rdatatype.AAAA}:
-        return str(ip_address(rdata.to_text()))
-    if rdata.rdtype == dns.rdatatype.TXT:
-        return b"".join(rdata.strings).decode("utf-8", "replace")  # type: ignore[attr-defined]
-    return rdata.to_text()
 
 
 def _addresses(resolver: "dns.resolver.Resolver", host: str, deadline: _Deadline) -> list[str]:
@@ -288,7 +216,7 @@ def _addresses(resolver: "dns.resolver.Resolver", host: str, deadline: _Deadline
     fault: dns.exception.DNSException | None = None
     for rdtype in ("A", "AAAA"):
         try:
-            found += [_text(rd) for rd in resolver.resolve(host, rdtype, lifetime=deadline.left(), search=False)]
+            found += [rdata_text(rd) for rd in resolver.resolve(host, rdtype, lifetime=deadline.left(), search=False)]
         except dns.resolver.NoAnswer:
             continue
         except dns.exception.DNSException as error:
@@ -319,68 +247,3 @@ def _lookup_by_system(host: str, within: timedelta) -> list[str]:
     if not found:
         raise fault
     return list(dict.fromkeys(found))
-
-
-def _update_message(zone: str, changes: Sequence[DnsChange], key: TsigKey | None) -> "dns.update.UpdateMessage":
-    import dns.name
-    import dns.tsig
-    import dns.update
-
-    message = dns.update.UpdateMessage(zone)
-    for change in changes:
-        name, rdtype = dns.name.from_text(change.name), change.address.family.rdtype
-        message.replace(name, int(change.ttl.total_seconds()), rdtype, str(change.address))
-    if key is not None:
-        if key.algorithm.lower() not in _ALGORITHMS:
-            raise Refused(f"{key.algorithm!r} is not a TSIG algorithm", code="key", scope=Scope.ACCOUNT)
-        try:
-            secret = base64.b64decode(key.secret.reveal(), validate=True)
-        except ValueError:
-            raise Refused("the secret of the TSIG key is not base64", code="key", scope=Scope.ACCOUNT) from None
-        message.use_tsig(dns.tsig.Key(key.name, secret, _algorithm(key.algorithm)))
-    return message
-
-
-def _algorithm(text: str) -> str:
-    """The registered name: hmac-md5 has a longer one (RFC 8945 6)."""
-    return "hmac-md5.sig-alg.reg.int" if text.lower() == "hmac-md5" else text.lower()
-
-
-@contextmanager
-def _translated(where: object, *, sent: bool) -> Iterator[None]:
-    """Everything dnspython and the sockets raise, as one of the four errors."""
-    import dns.exception
-    import dns.resolver
-    import dns.tsig
-
-    try:
-        yield
-    except dns.tsig.PeerBadTime:
-        raise Busy(f"the clocks of {where} and of this machine differ by more than 5 minutes", code="BADTIME") from None
-    except dns.tsig.PeerError as error:
-        raise _tsig_refusal(where, error) from None
-    except (dns.exception.Timeout, TimeoutError):
-        raise Unreachable(f"{where} did not answer in time", sent=sent) from None
-    except (dns.resolver.NoNameservers, dns.resolver.NoResolverConfiguration, dns.resolver.NoRootSOA):
-        raise Unreachable(f"{where} could not answer") from None
-    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-        raise Unreachable(f"{where} has no such record") from None
-    except (OSError, EOFError) as error:
-        unsent = isinstance(error, OSError) and error.errno in _UNSENT
-        why = getattr(error, "strerror", None) or "the connection was closed"
-        raise Unreachable(f"{where} can not be reached ({why})", sent=sent and not unsent) from None
-    except (dns.exception.DNSException, ValueError, struct.error) as error:
-        raise Garbled(f"what {where} answered is no DNS answer ({type(error).__name__})") from None
-
-
-def _tsig_refusal(where: object, error: Exception) -> Refused:
-    """What the server says of our signature (RFC 8945 5.2)."""
-    import dns.tsig
-
-    sentences: dict[type[Exception], tuple[str, str]] = {
-        dns.tsig.PeerBadKey: ("BADKEY", f"{where} does not know this TSIG key: check key_name and key_algorithm"),
-        dns.tsig.PeerBadSignature: ("BADSIG", f"the TSIG signature is wrong for {where}: check key_secret"),
-        dns.tsig.PeerBadTruncation: ("BADTRUNC", f"{where} wants a longer TSIG signature: check key_algorithm"),
-    }
-    code, text = sentences.get(type(error), ("TSIG", f"{where} refuses the TSIG signature"))
-    return Refused(text, code=code, scope=Scope.ACCOUNT)

@@ -70,7 +70,8 @@ class Resolver(Protocol):
     def update(self, zone: str, changes: Sequence[DnsChange], server: Endpoint, key: TsigKey | None,
                within: timedelta) -> str:  # fmt: skip
         """Send one RFC 2136 update for the zone and give its rcode ("NOERROR"); raises Unreachable (sent or not),
-        Refused (the TSIG of the answer does not verify, BADKEY ...) or Garbled."""
+        Refused (an unusable key; the server's BADKEY, BADSIG ...), Busy (its BADTIME, until the clocks agree) or
+        Garbled (the TSIG of the answer can not be verified, or it is no DNS answer)."""
         ...
 
 

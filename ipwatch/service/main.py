@@ -25,6 +25,7 @@ from ipwatch.service.round import Round, well
 from ipwatch.service.timetable import Timetable
 from ipwatch.service.world import World, build
 from ipwatch.settings.check import check_quorum
+from ipwatch.settings.duration import spell
 from ipwatch.settings.faults import SettingsFault
 from ipwatch.settings.model import Settings
 from ipwatch.store import SqliteStore
@@ -65,6 +66,7 @@ class Service:
         self._timetable = Timetable(self._work, self._clock.now)
         self._next: datetime | None = None
         self._observed = 0
+        self._noticed = ""
 
     def run(self) -> int:
         """Until SIGTERM or SIGINT; gives the exit status."""
@@ -94,12 +96,17 @@ class Service:
             logger.warning("%s", warning)
         logger.info(
             "watching %s every %s from %s, %d record(s), %d notifier(s), state in %s",
-            ", ".join(f.label for f in settings.watch.families), settings.watch.interval,
+            ", ".join(f.label for f in settings.watch.families), spell(settings.watch.interval),
             settings.path or "built-in defaults", len(settings.records), len(settings.notifiers), settings.state,
         )  # fmt: skip
-        if self._store.notice:
-            logger.error("%s", self._store.notice)
-            self._round.tell(Event(Topic.STORE_FAULT, self._clock.now(), {"reason": self._store.notice}))
+        self._heed_store()
+
+    def _heed_store(self) -> None:
+        """Tell of a database that had to be put aside, once."""
+        if self._store.notice and self._store.notice != self._noticed:
+            self._noticed = self._store.notice
+            logger.error("%s", self._noticed)
+            self._round.tell(Event(Topic.STORE_FAULT, self._clock.now(), {"reason": self._noticed}))
 
     def _watch_clock(self) -> None:
         """The scheduler sleeps by the wall clock: one that was set back would sleep on."""
@@ -116,6 +123,7 @@ class Service:
             if kind == "unlock":
                 self._round.unlock(argument)
         self._next = self._round.work(observe=observe)
+        self._heed_store()
         if self._round.state.rounds != self._observed:
             self._observed = self._round.state.rounds
             heartbeat(self._round.world, self._round)

@@ -1,6 +1,6 @@
 """A real dyndns2 server on loopback: nsupdate 0.13.0 (Django) with its own BIND, in a virtual environment of its own.
 
-https://nsupdateinfo.readthedocs.io (2026-11). Its model stores no port, so BIND listens on port 53 of a free 127.0.53.x.
+https://nsupdateinfo.readthedocs.io (2026-11). Its model stores no port, so BIND listens on port 53 of a loopback address.
 """
 
 import json
@@ -99,17 +99,23 @@ class Nsupdate:
 @contextmanager
 def nsupdate(folder: Path, *names: str, zone: str = "dyn.example.org") -> Iterator[Nsupdate]:
     """Both servers with these hosts, each with PASSWORD, until the end of the block; skipped where they can not be."""
-    named, python, host = needs("named"), _python(), _loopback()
+    named, python = needs("named"), _python()
+    with _loopback() as host:
+        port = _prepare(folder, zone, host)
+        hosts = {"zone": zone, "host": host, "key": _KEY, "names": names, "password": PASSWORD}
+        _run([python, "-c", _SEED, json.dumps(hosts)], folder, 100)
+        argv = [named, "-g", "-n", "1", "-c", str(folder / "named.conf")]
+        with running(argv, Endpoint(host, 53), zone) as nameserver, _django(python, folder, port) as url:
+            yield Nsupdate(url, zone, nameserver, python, folder)
+
+
+def _prepare(folder: Path, zone: str, host: str) -> int:
+    """Write both servers' settings; gives the port Django is to listen on."""
+    port, database = free_port(), str(folder / "nsupdate.sqlite")
     (folder / f"{zone}.zone").write_text(_ZONE.format(zone=zone, host=host))
     (folder / "named.conf").write_text(_NAMED.format(zone=zone, host=host, key=_KEY, folder=folder))
-    port = free_port()
-    database = str(folder / "nsupdate.sqlite")
     (folder / "nsupdate_settings.py").write_text(_SETTINGS.format(zone=zone, port=port, database=database))
-    hosts = {"zone": zone, "host": host, "key": _KEY, "names": names, "password": PASSWORD}
-    _run([python, "-c", _SEED, json.dumps(hosts)], folder, 100)
-    argv = [named, "-g", "-n", "1", "-c", str(folder / "named.conf")]
-    with running(argv, Endpoint(host, 53), zone) as nameserver, _django(python, folder, port) as url:
-        yield Nsupdate(url, zone, nameserver, python, folder)
+    return port
 
 
 @contextmanager
@@ -162,19 +168,36 @@ def _python() -> Path:
     return python
 
 
-def _loopback() -> str:
-    """A loopback address whose port 53 is free; skipped where that port is not ours to take."""
-    for last in range(1, 255):
-        host = f"127.0.53.{last}"
-        try:
-            with socket.create_server((host, 53)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-                udp.bind((host, 53))
-                return host
-        except PermissionError:
-            pytest.skip("port 53 may not be listened on: it takes root or CAP_NET_BIND_SERVICE")
-        except OSError:
-            continue
-    raise AssertionError("port 53 is taken on 254 loopback addresses")
+@contextmanager
+def _loopback() -> Iterator[str]:
+    """A loopback address whose port 53 is free; skipped where there is none for us.
+
+    BIND listens only on addresses an interface has, so where 127.0.0.1 is taken the loopback interface is lent another.
+    """
+    if _free("127.0.0.1"):
+        yield "127.0.0.1"
+        return
+    host = next((h for n in range(1, 255) if _free(h := f"127.0.53.{n}")), None)
+    if host is None:
+        pytest.skip("port 53 is taken on every loopback address")
+    ip = needs("ip")
+    if subprocess.run([ip, "address", "add", f"{host}/32", "dev", "lo"], capture_output=True, check=False).returncode:
+        pytest.skip("port 53 of 127.0.0.1 is taken, and the loopback interface may not be given another address")
+    try:
+        yield host
+    finally:
+        subprocess.run([ip, "address", "del", f"{host}/32", "dev", "lo"], capture_output=True, check=True)
+
+
+def _free(host: str) -> bool:
+    try:
+        with socket.create_server((host, 53)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.bind((host, 53))
+            return True
+    except PermissionError:
+        pytest.skip("port 53 may not be listened on: it takes root or CAP_NET_BIND_SERVICE")
+    except OSError:
+        return False
 
 
 def _environment(folder: Path) -> dict[str, str]:
