@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the real servers that tests talk to, where this is Debian and root. Elsewhere those tests skip and say why.
 set -eu
-want="named:bind9 dig:bind9-dnsutils nsupdate:bind9-dnsutils knotd:knot postfix:postfix saslpasswd2:sasl2-bin"
+want="named:bind9 dig:bind9-dnsutils nsupdate:bind9-dnsutils knotd:knot postfix:postfix dovecot:dovecot-core"
 missing=
 for pair in $want; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${pair%%:*}" ] || missing="$missing ${pair#*:}"
@@ -17,6 +17,6 @@ rc=/usr/sbin/policy-rc.d
 made=
 if [ ! -e "$rc" ]; then printf '#!/bin/sh\nexit 101\n' >"$rc"; chmod 755 "$rc"; made=1; fi
 export DEBIAN_FRONTEND=noninteractive
-{ apt-get update && apt-get install -y --no-install-recommends $missing libsasl2-modules; } >/tmp/ipwatch-apt.log 2>&1 ||
+{ apt-get update && apt-get install -y --no-install-recommends $missing; } >/tmp/ipwatch-apt.log 2>&1 ||
   { echo "apt-get could not install them; the tests that need them are skipped"; tail -n 3 /tmp/ipwatch-apt.log; }
 [ -z "$made" ] || rm -f "$rc"

@@ -1,1 +1,18 @@
-""""""
+"""The core: values in, values out. No socket, no file, no clock, no logging, no randomness. Read this first.
+
+The service's round (service/round.py) puts these together in this order:
+
+    address       what an address is, and which can not be a house's public one
+    consensus     whom to ask, and what their answers come to: agreed, disputed, silent
+    belief        how a verdict moves what is believed; flapping is damped here
+    record        what is to be sent, what follows from each outcome; latches and back-off
+    verification  what the zone's own servers show: seen, late, wrong, hidden
+    telling       which events follow from how things stand and what was told before
+    outbox        events on their way to the notifiers
+    message       events as words (words) for people
+    due           when work is due next
+
+    state         everything that is kept; outcome, event: its vocabulary
+    history       what the stored events say about the past
+    dnsname       host names in one spelling
+"""

@@ -119,7 +119,10 @@ def test_the_outbox_is_due_when_its_message_is() -> None:
 
 def test_a_message_behind_one_that_waits_wakes_nobody() -> None:
     """While a message waits for its next try, newer events for the same notifier are no reason to work."""
-    old, new = Event(Topic.STORE_FAULT, NOW - HOUR, {"reason": "full"}), Event(Topic.STORE_WELL, NOW - HOUR, {"since": ""})
+    old, new = (
+        Event(Topic.STORE_FAULT, NOW - HOUR, {"reason": "full"}),
+        Event(Topic.STORE_WELL, NOW - HOUR, {"since": ""}),
+    )
     for batch in ("", "id0"):
         waiting = (delivery(0, old, not_before=NOW + MINUTE, attempts=3, batch=batch), delivery(1, new))
         assert due(replace(held(A, verify_at=NOW + HOUR), outbox=waiting)) == NOW + MINUTE
@@ -209,4 +212,6 @@ def test_records_of_several_accounts_are_all_looked_at() -> None:
     assert due(standing(published, verify_at=NOW + HOUR)) == min(NOW + DEADLINE, NOW + INTERVAL)
     for answer in (DOWN, NOHOST):
         waiting: Outcome = answer
-        assert due(sent(State(round_at=NOW), plan([wanted()], both, State(), NOW), both, waiting, NOW)) == NOW + INTERVAL
+        assert (
+            due(sent(State(round_at=NOW), plan([wanted()], both, State(), NOW), both, waiting, NOW)) == NOW + INTERVAL
+        )

@@ -206,7 +206,9 @@ def test_a_short_outage_alone_is_dropped(events: list[Event], drop: bool) -> Non
 @settings(max_examples=60)
 @given(
     st.lists(
-        st.tuples(st.integers(0, 2000), st.integers(0, 3), st.sampled_from(["deliver", "fail", "maybe", "refuse", "busy"])),
+        st.tuples(
+            st.integers(0, 2000), st.integers(0, 3), st.sampled_from(["deliver", "fail", "maybe", "refuse", "busy"])
+        ),
         max_size=25,
     ),
     st.randoms(use_true_random=False),

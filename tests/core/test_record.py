@@ -315,7 +315,11 @@ def test_unlock_opens_what_it_names_and_no_more() -> None:
     latch = Latch("abuse", "", NOW, "r1")
     state = State(
         records={KEY: Standing(latch=latch), other: Standing(latch=latch), KEY6: Standing(published=A6)},
-        accounts={"home": AccountStanding(not_before=NOW), "work": AccountStanding(latch=latch), "x": AccountStanding()},
+        accounts={
+            "home": AccountStanding(not_before=NOW),
+            "work": AccountStanding(latch=latch),
+            "x": AccountStanding(),
+        },
     )
     opened, names = unlock(state, NAME)
     assert names == (f"{NAME} A", "account home")

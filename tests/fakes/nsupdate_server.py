@@ -6,6 +6,7 @@ https://nsupdateinfo.readthedocs.io (2026-11). Its model stores no port, so BIND
 import json
 import os
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -91,9 +92,20 @@ class Nsupdate:
 
     def requests(self, name: str) -> list[tuple[dict[str, str], int]]:
         """Every update request for a host in the server's own log: its parameters and the HTTP status."""
+        self._await_log()
         pattern = re.compile(r'"GET /nic/update\?(\S+) HTTP/1\.[01]" ([0-9]{3})')
         found = [(dict(parse_qsl(q)), int(s)) for q, s in pattern.findall((self.folder / "log").read_text())]
         return [(params, status) for params, status in found if params.get("hostname") == f"{name}.{self.zone}"]
+
+    def _await_log(self) -> None:
+        """A request is logged after its answer has left: wait until a later one's line is there."""
+        mark = f"/myip?{secrets.token_hex(8)}"
+        with urllib.request.urlopen(self.url + mark, timeout=20) as answer:
+            answer.read()
+        end = time.monotonic() + 10
+        while mark not in (self.folder / "log").read_text():
+            assert time.monotonic() < end, "nsupdate does not write its log"
+            time.sleep(0.02)
 
 
 @contextmanager
@@ -141,7 +153,7 @@ def _await(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
     end = time.monotonic() + 40
     while time.monotonic() < end:
         assert process.poll() is None, f"nsupdate ended with {process.returncode}: {log.read_text()[-2000:]}"
-        with suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310
+        with suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(url, timeout=20) as answer:
             assert answer.read() == b"127.0.0.1"
             return
         time.sleep(0.1)

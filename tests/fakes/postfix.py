@@ -1,6 +1,6 @@
-"""A real Postfix of its own on loopback: own configuration, queue and ports; STARTTLS and TLS, no AUTH.
+"""A real Postfix of its own on loopback: own configuration, queue and ports; STARTTLS and TLS.
 
-Needs root. It delivers into maildirs that belong to the user `nobody`.
+Who may log in is known to a Dovecot (tests.fakes.dovecot) or nobody. Needs root. It delivers into maildirs that belong to the user `nobody`.
 """
 
 import os
@@ -26,10 +26,13 @@ def missing() -> str:
 
 
 class Postfix:
-    """A server for the domain home.example, with the mailboxes `anna` and `ben`; nothing is taken before TLS."""
+    """A server for the domain home.example, with the mailboxes `anna` and `ben`; nothing is taken before TLS.
 
-    def __init__(self, folder: Path, certificate: Certificate) -> None:
-        self._folder, self._certificate = folder, certificate
+    logins: Dovecot's socket; with it, nothing is taken without a login either, and none is offered before TLS.
+    """
+
+    def __init__(self, folder: Path, certificate: Certificate, logins: Path | None = None) -> None:
+        self._folder, self._certificate, self._logins = folder, certificate, logins
         self.port, self.tls_port = _free_port(), _free_port()
 
     def __enter__(self) -> Self:
@@ -95,11 +98,24 @@ virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 smtpd_tls_cert_file = {self._certificate.cert}
 smtpd_tls_key_file = {self._certificate.key}
-smtpd_tls_security_level = encrypt
 smtpd_relay_restrictions = reject_unauth_destination
-smtpd_recipient_restrictions = reject_unlisted_recipient, reject_unauth_destination
 smtpd_error_sleep_time = 0
 smtputf8_enable = no
+{self._access()}"""
+
+    def _access(self) -> str:
+        if self._logins is None:
+            return """\
+smtpd_tls_security_level = encrypt
+smtpd_recipient_restrictions = reject_unlisted_recipient, reject_unauth_destination
+"""
+        return f"""\
+smtpd_tls_security_level = may
+smtpd_tls_auth_only = yes
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {self._logins}
+smtpd_recipient_restrictions = reject_unlisted_recipient, permit_sasl_authenticated, reject
 """
 
     def _master(self) -> str:

@@ -1,4 +1,4 @@
-"""net.mail against a real Postfix with our own certificate authority. Logins are in test_mail: this one takes none."""
+"""net.mail against a real Postfix with our own certificate authority. Logins are in test_mail_login."""
 
 import email
 import email.policy
