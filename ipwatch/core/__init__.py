@@ -9,7 +9,7 @@ The service's round (service/round.py) puts these together in this order:
     verification  what the zone's own servers show: seen, late, wrong, hidden
     telling       which events follow from how things stand and what was told before
     outbox        events on their way to the notifiers
-    message       events as words (words) for people
+    message       events as words (words, times) for people
     due           when work is due next
 
     state         everything that is kept; outcome, event: its vocabulary

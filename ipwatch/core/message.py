@@ -7,7 +7,8 @@ from html import escape
 
 from ipwatch.core.address import Address, Family
 from ipwatch.core.event import Event
-from ipwatch.core.words import ENDED_BY, RANK, Times, say
+from ipwatch.core.times import Times
+from ipwatch.core.words import ENDED_BY, RANK, say
 
 SUBJECT_LIMIT = 120  # characters; most mail programs show fewer, none of our own subjects needs more
 TEXT_LIMIT = 2000  # characters of one sentence: a detail from outside must not fill the mail
@@ -34,7 +35,7 @@ def compose(
     lead = _digest(events, zone) if len(events) > 1 else ""
     rows = [(times.show(event.at), _plain(say(event, times).sentence, TEXT_LIMIT)) for event in events]
     subject = _subject(events, times) if events else f"Home address: {known or 'not known yet'}"
-    foot = [f"Home address now: {known or 'not known yet'}", f"ipwatch, {times.show(now)}"]
+    foot = (f"Home address now: {known or 'not known yet'}", f"ipwatch, {times.show(now)}")
     return Composed(_plain(subject, SUBJECT_LIMIT), _text(lead, rows, foot), _html(subject, lead, rows, foot))
 
 
@@ -82,16 +83,19 @@ _PAGE = """\
 <title>{title}</title>
 <style>:root {{ color-scheme: light dark }}</style>
 </head>
-<body style="font: 16px/1.5 sans-serif; max-width: 40em; margin: 0 auto; padding: 16px">
+<body style="font: 16px/1.5 sans-serif; max-width: 40em; margin: 0 auto; padding: 16px; overflow-wrap: break-word">
 {body}
 </body>
 </html>
 """
-_SMALL = "font-size: 13px; opacity: .75"  # no colours of our own: dark and light are the reader's
+# No colours of our own, as dark and light are the reader's; but for the rule's grey, which shows on either.
+_SMALL = "font-size: 13px; opacity: .75"
+_FOOT = "border-top: 1px solid #888; margin-top: 24px; padding-top: 12px"
 
 
-def _html(title: str, lead: str, rows: Sequence[tuple[str, str]], foot: Sequence[str]) -> str:
+def _html(title: str, lead: str, rows: Sequence[tuple[str, str]], foot: tuple[str, str]) -> str:
     parts = [f'<p style="font-weight: bold">{escape(lead)}</p>'] if lead else []
     parts += [f'<p><span style="{_SMALL}">{escape(at)}</span><br>{escape(sentence)}</p>' for at, sentence in rows]
-    parts.append(f'<p style="{_SMALL}">{"<br>".join(escape(line) for line in foot)}</p>')
+    now, sender = (escape(line) for line in foot)
+    parts.append(f'<p style="{_FOOT}">{now}<br><span style="{_SMALL}">{sender}</span></p>')
     return _PAGE.format(title=escape(_plain(title, SUBJECT_LIMIT)), body="\n".join(parts))

@@ -5,9 +5,9 @@ Only what is known is said: an update nobody answered is "not confirmed", a reco
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
 
 from ipwatch.core.event import Event, Topic
+from ipwatch.core.times import Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,30 +17,6 @@ class Said:
     subject: str
     sentence: str
     brief: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """How times are written: in one zone, always with the date, except in a line that names its day."""
-
-    zone: tzinfo
-    day: str = ""
-
-    def show(self, at: datetime) -> str:
-        """A time as people read it: "2026-11-23 03:12 UTC", or "03:12" on the line's own day."""
-        # A time without a zone is ours: UTC. Left alone it would be read in the machine's own zone.
-        local = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(self.zone)
-        if self.day and f"{local:%Y-%m-%d}" == self.day:
-            return f"{local:%H:%M}"
-        return f"{local:%Y-%m-%d %H:%M}" if self.day else f"{local:%Y-%m-%d %H:%M %Z}".rstrip()
-
-    def of(self, event: Event, key: str) -> str:
-        """The time a detail holds; the event's own where there is none, the text itself where it is no time."""
-        text = event.get(key)
-        try:
-            return self.show(datetime.fromisoformat(text) if text else event.at)
-        except (ValueError, OverflowError):
-            return text
 
 
 def say(event: Event, times: Times) -> Said:
@@ -86,7 +62,8 @@ def _address_changed(e: Event, t: Times) -> Said:
     old, new = _address(e, "old"), _address(e, "new")
     gap = ""
     if e.get("old_until"):
-        gap = f" {old} was last confirmed {t.of(e, 'old_until')}, {new} first agreed on {t.of(e, 'new_at')}."
+        last, first = t.span(e, "old_until", "new_at")
+        gap = f" The sources last agreed on {old} at {last}, and first on {new} at {first}."
     return Said(
         f"{_short_home(e)} changed: {old} -> {new}",
         f"The {_home(e)} changed from {old} to {new}.{gap}",
@@ -136,9 +113,9 @@ def _offline(e: Event, t: Times) -> Said:
 
 
 def _online(e: Event, t: Times) -> Said:
-    since, until = t.of(e, "since"), t.of(e, "until")
+    since, until = t.span(e, "since", "until")
     sentence = f"Offline from {since} to {until}: no source answered in that time."
-    return Said(f"Home is online again, offline since {since}", sentence, f"offline {since} to {until}")
+    return Said(f"Home is online again: offline {since} to {until}", sentence, f"offline {since} to {until}")
 
 
 def _record_published(e: Event, t: Times) -> Said:
@@ -176,7 +153,8 @@ def _record_failing(e: Event, t: Times) -> Said:
     since = f" since {t.of(e, 'since')}" if e.get("since") else ""
     return Said(
         f"{_name(e)} could not be confirmed{code}",
-        f"Could not confirm an update of {_record(e)}{since}{code}{_tail(e.get('text'))}. ipwatch keeps trying.",
+        f"Could not confirm an update of {_record(e)}{since}{code}{_tail(e.get('text'))}. ipwatch keeps trying, with"
+        f" growing pauses; once the cause is mended, `ipwatch unlock {_name(e)}` ends the pause.",
         f"record {_name(e)} not confirmed{code}",
     )
 

@@ -1,7 +1,7 @@
 """Two authoritative name servers of one zone: the first takes signed updates, the second lags behind it.
 
 RFC 1035 over UDP and TCP, RFC 2136 updates, RFC 8945 signatures. dnspython does the codec here, against the rule that
-it lives in net/dns alone: this is the other end of the wire, and sharing the adapter would test it against itself.
+it lives in net alone: this is the other end of the wire, and sharing the adapter would test it against itself.
 """
 
 import socket

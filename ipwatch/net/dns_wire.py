@@ -105,7 +105,7 @@ def rdata_text(rdata: "dns.rdata.Rdata") -> str:
 
 
 def update_message(zone: str, changes: Sequence[DnsChange], key: TsigKey | None) -> "dns.update.UpdateMessage":
-    """Each change as "delete the RRset, add one RR" (RFC 2136 2.5.2, 2.5.1), signed; raises Refused for an unusable key."""
+    """Each change as "delete the RRset, add one RR" (RFC 2136 2.5.2, 2.5.1), signed; raises Refused for a bad key."""
     import dns.name
     import dns.tsig
     import dns.update

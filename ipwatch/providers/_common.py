@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from ipwatch.core.address import Family
 from ipwatch.core.outcome import Kind, Outcome, Scope
@@ -41,7 +41,8 @@ def hide(text: str, *secrets: Secret | None) -> str:
     """The text with each secret, plain or percent-encoded, replaced by stars."""
     for secret in secrets:
         if secret:
-            for form in (secret.reveal(), quote(secret.reveal(), safe=""), quote(secret.reveal())):
+            plain = secret.reveal()
+            for form in (plain, quote(plain, safe=""), quote(plain), quote_plus(plain)):
                 text = text.replace(form, "***")
     return text
 

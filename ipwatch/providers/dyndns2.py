@@ -7,7 +7,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, ClassVar, Literal
 
-from ipwatch.core.address import Family
+from ipwatch.core.address import Address, BadAddress, Family
 from ipwatch.core.outcome import Outcome
 from ipwatch.ports import AccountOptions, HttpRequest, Plugin, PortError, Provider, Secret, Tools, Update, outcome_of
 from ipwatch.protocols import dyndns2
@@ -16,6 +16,8 @@ from ipwatch.providers._common import Deadline, base_url, hidden, hide, stopping
 from ipwatch.providers._dyndns2_services import SERVICES, Service
 
 MANUAL = "https://help.dyn.com/perform-update.html"
+_SHORT = 8  # characters: what is no longer could be a code of the protocol
+_WORD = 3  # characters: a parameter no longer ("ON", "1") keeps no secret, and stars for it would spoil every sentence
 
 
 class Settings(AccountOptions, frozen=True, kw_only=True):
@@ -33,7 +35,7 @@ class Settings(AccountOptions, frozen=True, kw_only=True):
         "batch": "most names in one request, 1 to 20",
         "pause": "least time between two requests",
         "refresh": "publish again after this long though nothing changed; only where the provider asks for it",
-        "parameters": "further constant parameters of the request",
+        "parameters": 'further constant parameters of the request, such as { key = { env = "DYN_KEY" } }; never shown',
     }
 
     service: str | None = None
@@ -47,7 +49,7 @@ class Settings(AccountOptions, frozen=True, kw_only=True):
     batch: int | None = None
     pause: timedelta | None = None
     refresh: timedelta | None = None
-    parameters: dict[str, str] | None = None
+    parameters: dict[str, Secret] | None = None
 
     def __post_init__(self) -> None:
         service = self._known()
@@ -94,6 +96,8 @@ class Dyndns2:
         self._url = origin + (settings.path or path or default.path)
         self._dialect = _dialect(settings, default)
         self._settings = settings
+        self._parameters = settings.parameters or {}
+        self._secrets = _secrets(settings)
         self._tools = tools
         single = self._dialect.hostname is None or (default.user_is_name and settings.username is None)
         self.batch = 1 if single else settings.batch or default.batch
@@ -111,7 +115,7 @@ class Dyndns2:
             try:
                 said = self._ask(names, query, deadline) if stop is None else _all(names, query, stop)
             except PortError as error:
-                said = _all(names, query, outcome_of(hidden(error, self._settings.password)))
+                said = _all(names, query, outcome_of(hidden(error, *self._secrets)))
             outcomes |= said
             stop = stop or stopping(said)
         return outcomes
@@ -122,21 +126,37 @@ class Dyndns2:
         sent = Secret(b64encode(f"{user}:{secret.reveal()}".encode()).decode())  # some error pages repeat the request
         request = HttpRequest(
             self._url,
-            params=query.params,
+            params={name: value.reveal() for name, value in self._parameters.items()} | dict(query.params),
             auth=(user, secret),
             insecure=self._settings.allow_insecure,
         )
         answer = self._tools.http.send(request, deadline.left())
-        # before the reader cuts an excerpt, so that no half of the secret is left; a short one could be a code
-        body = hide(answer.text(), sent, secret if len(secret.reveal()) > 8 else None)
+        # before the reader cuts an excerpt, so that no half of a secret is left
+        body = hide(answer.text(), sent, *(known for known in self._secrets if len(known.reveal()) > _SHORT))
         now = self._tools.clock.now()
         said = dyndns2.read(answer.status, answer.headers, body, names, query.addresses, now, self._dialect)
-        return {key: replace(outcome, text=hide(outcome.text, secret)) for key, outcome in said.items()}
+        return {key: replace(outcome, text=hide(outcome.text, *self._secrets)) for key, outcome in said.items()}
+
+
+def _secrets(settings: Settings) -> tuple[Secret, ...]:
+    """The password, and the parameters that may be keys; the longest first, as one may be part of another."""
+    keys = [value for value in (settings.parameters or {}).values() if _may_be_key(value.reveal())]
+    return tuple(sorted((settings.password, *keys), key=lambda secret: -len(secret.reveal())))
+
+
+def _may_be_key(text: str) -> bool:
+    """Whether a parameter's value has to be hidden: an address is none, and an answer has to keep those it names."""
+    try:
+        Address.parse(text)
+    except BadAddress:
+        return len(text) > _WORD
+    return False
 
 
 def _dialect(settings: Settings, service: Service) -> dyndns2.Dialect:
     """The service's dialect with what the configuration overrides."""
-    dialect = replace(service.dialect, extra={**service.dialect.extra, **(settings.parameters or {})})
+    own = settings.parameters or {}
+    dialect = replace(service.dialect, extra={k: v for k, v in service.dialect.extra.items() if k not in own})
     if settings.dual_stack is not None and (habit := Habit(settings.dual_stack)) is not dialect.habit:
         v6 = "myipv6" if habit is Habit.PARAMS else dialect.v4
         dialect = replace(dialect, habit=habit, v6=v6, keep=None)

@@ -59,6 +59,9 @@ class Announcer:
                 refused=isinstance(error, Refused),
                 after=error.after if isinstance(error, Busy) else None,
             )  # fmt: skip
+        except Exception:
+            logger.exception("%s: delivering failed by a fault in ipwatch itself", batch.notifier)
+            return outbox.failed(state, batch, "a fault in ipwatch itself", now, maybe=True, refused=False, after=None)
         if future is not None:
             logger.info("%s: delivered %s", batch.notifier, ", ".join(e.topic.value for e in batch.events))
         return outbox.delivered(state, batch, now)

@@ -1,5 +1,6 @@
 """Observe: put the question to as many sources as the judgement wants, at once, within a deadline."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from datetime import timedelta
@@ -12,6 +13,7 @@ from ipwatch.ports import Clock, PortError, Source
 
 HEDGE = timedelta(seconds=1)  # a source that takes longer gets company
 LIMIT = timedelta(seconds=12)  # one round's observing, in all
+logger = logging.getLogger("ipwatch")
 
 
 class Observer:
@@ -63,4 +65,7 @@ class Observer:
             address = self._sources[voice.id].observe(family, self._timeouts[voice.id])
         except PortError as error:
             return Observation(voice.id, voice.operator, None, str(error))
+        except Exception:
+            logger.exception("source %s failed by a fault in ipwatch itself", voice.id)
+            return Observation(voice.id, voice.operator, None, "a fault in ipwatch itself, see the log")
         return Observation(voice.id, voice.operator, address)

@@ -13,7 +13,7 @@ from ipwatch.core import belief, consensus, due, outbox, record, telling
 from ipwatch.core.address import Address, Family
 from ipwatch.core.consensus import Observation
 from ipwatch.core.event import Event, Topic
-from ipwatch.core.outcome import Outcome
+from ipwatch.core.outcome import Kind, Outcome
 from ipwatch.core.record import Step, Wanted
 from ipwatch.core.state import AccountStanding, Belief, Finding, RecordKey, State
 from ipwatch.core.verification import Verification
@@ -23,6 +23,7 @@ from ipwatch.service.announce import Announcer
 from ipwatch.service.world import World
 
 VERIFY_WITHIN = timedelta(seconds=5)
+_FAULT = Outcome(Kind.UNSURE, "fault", "could not confirm the change: a fault in ipwatch itself, see the log")
 logger = logging.getLogger("ipwatch")
 
 
@@ -98,6 +99,9 @@ class Round:
         dissents: list[Event] = []
         for family, future in asking.items():
             seen = future.result()
+            if not seen:  # every source asks for a longer rest than this round's: nothing was learnt
+                beliefs.setdefault(family, Belief())
+                continue
             verdict = consensus.judge(seen, watch.quorum[family])
             before = beliefs.get(family, Belief())
             odd = consensus.dissent(seen, verdict)
@@ -154,6 +158,10 @@ class Round:
                 outcomes = {key: answers[key.name, key.family] for key in step.keys}
             except PortError as error:
                 outcomes = dict.fromkeys(step.keys, outcome_of(error))
+            except Exception:
+                # Our own fault must not make us a nuisance: it backs off like an answer that did not come.
+                logger.exception("account %s: publishing failed by a fault in ipwatch itself", account)
+                outcomes = dict.fromkeys(step.keys, _FAULT)
             ended = record.ends_account(outcomes.values())
             done.append((step, outcomes))
         return done

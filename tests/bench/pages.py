@@ -31,7 +31,7 @@ BAD: dict[str, Callable[[str], bytes]] = {
     "private": lambda _: reply("192.168.1.7"),
     "shared (CGNAT)": lambda _: reply("100.64.7.7"),
     "loopback": lambda _: reply("127.0.0.1"),
-    "zero": lambda _: reply("0.0.0.0"),  # noqa: S104 - an answer, no listener
+    "zero": lambda _: reply("0.0.0.0"),
     "documentation": lambda _: reply("203.0.113.9"),
     "other family": lambda _: reply("2a00:1450::6666"),
     "two addresses": lambda true: reply(f"{LIE}, {true}"),

@@ -37,7 +37,7 @@ def main(words: Sequence[str]) -> int:
             print(f"measuring {part} ...", file=sys.stderr, flush=True)
             try:
                 for figure in import_module(f"tests.bench.{part}").measure():
-                    figures.append(figure)  # noqa: PERF402 - what came before a failure stays
+                    figures.append(figure)
             except (NotMeasured, OSError, StoreFault, subprocess.SubprocessError) as error:
                 figures.append(Figure(f"{part}: the rest", None, why=str(error)))
     facts: dict[str, str | float] = {

@@ -29,7 +29,7 @@ def _of_three(number: int, manner: str) -> tuple[int, bool]:
         page.manner = manner
         with Service(config(house, folder, pages.pages)) as service:
             through = _published(house, house.address, service)
-            wait(lambda: state(folder).rounds == 1, "the first round")
+            wait(lambda: house.mail.mails and not state(folder).outbox, "the first mail")
             house.address = "25.8.8.8"
             os.kill(service.pid, signal.SIGUSR1)
             through &= _published(house, "25.8.8.8", service)
@@ -53,6 +53,7 @@ def _single() -> int:
         page = pages[0]
         with Service(config(house, folder, pages.pages, quorum=1)) as service:
             published(house, house.address, service)
+            wait(lambda: house.mail.mails and not state(folder).outbox, "the first mail")
             for manner in [m for m in MANNERS if m not in {"lie", *SLOW}] + list(SLOW):
                 before, asked = state(folder).rounds, page.bad
                 page.manner = manner

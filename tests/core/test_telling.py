@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -120,7 +121,7 @@ def test_a_change_without_known_times_is_told_without_them() -> None:
 
 
 def test_a_dispute_is_told_when_it_lasts_and_when_it_is_over() -> None:
-    """Two rounds of dispute are for the history; the third is told, once, with who said what, and its end with its start."""
+    """Two rounds of dispute are for the history; the third is told, once, with who said what; its end with its start."""
     state, _ = told(believed(State(), agreed(A), NOW))
     seen: list[Event] = []
     for n in range(1, 6):
@@ -184,7 +185,8 @@ def test_a_publication_is_told_when_it_was_verified() -> None:
     state, events = told(looked(state, SEEN, NOW + SECOND), NOW + SECOND)
     assert topics(events) == [Topic.RECORD_PUBLISHED]
     assert dict(events[0].data) == {
-        "record": NAME, "account": "home", "family": "ipv4", "address": str(B), "old": str(A), "verified": "seen"}  # fmt: skip
+        "record": NAME, "account": "home", "family": "ipv4", "address": str(B), "old": str(A),
+        "verified": "seen"}  # fmt: skip
 
 
 def test_an_unverified_publication_is_told_as_such() -> None:
@@ -280,7 +282,7 @@ def test_a_record_of_a_refused_account_is_not_well_before_it_was_sent() -> None:
 
 
 def test_failing_is_told_when_it_lasts_and_the_line_is_up() -> None:
-    """Ten minutes and two tries are failing; while we are offline nobody blames the provider; once told it stays told."""
+    """Ten minutes and two tries are failing; while we are offline nobody blames the provider; told, it stays so."""
     state = published(held(A), DOWN, NOW)
     assert told(state, NOW + HOUR)[1] == [], "one try is no failure"
     state = published(state, DOWN, NOW + 31 * MINUTE)
@@ -327,7 +329,8 @@ def test_a_notifier_is_told_failing_and_well_once() -> None:
 # -- any history
 
 _BREAKS = {
-    Topic.OFFLINE: Topic.ONLINE, Topic.ADDRESS_FLAPPING: Topic.ADDRESS_STEADY, Topic.SOURCES_DISPUTE: Topic.SOURCES_AGREE,
+    Topic.OFFLINE: Topic.ONLINE, Topic.ADDRESS_FLAPPING: Topic.ADDRESS_STEADY,
+    Topic.SOURCES_DISPUTE: Topic.SOURCES_AGREE,
 }  # fmt: skip
 _RECORD_BREAKS = {Topic.RECORD_REFUSED, Topic.RECORD_FAILING, Topic.RECORD_NOT_SHOWN, Topic.RECORD_DRIFTED}
 _RECORD_ENDS = {Topic.RECORD_WELL, Topic.RECORD_SHOWN}
@@ -384,7 +387,7 @@ def test_over_any_history_every_edge_is_told_once(
             assert e.get("old") == (last or "")
             last = e["new"]
     kinds = [t for t in topics(seen) if t in _RECORD_BREAKS | _RECORD_ENDS]
-    assert all(a != b for a, b in zip(kinds, kinds[1:], strict=False)), "no trouble is told twice in a row"
+    assert all(a != b for a, b in pairwise(kinds)), "no trouble is told twice in a row"
 
 
 def test_an_ill_standing_is_told_with_what_is_known() -> None:

@@ -1,6 +1,6 @@
 """A real dyndns2 server on loopback: nsupdate 0.13.0 (Django) with its own BIND, in a virtual environment of its own.
 
-https://nsupdateinfo.readthedocs.io (2026-11). Its model stores no port, so BIND listens on port 53 of a loopback address.
+https://nsupdateinfo.readthedocs.io (2026-11). Its model stores no port, so BIND listens on port 53.
 """
 
 import json

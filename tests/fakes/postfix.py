@@ -1,6 +1,7 @@
 """A real Postfix of its own on loopback: own configuration, queue and ports; STARTTLS and TLS.
 
-Who may log in is known to a Dovecot (tests.fakes.dovecot) or nobody. Needs root. It delivers into maildirs that belong to the user `nobody`.
+Who may log in is known to a Dovecot (tests.fakes.dovecot) or nobody. Needs root. It delivers into maildirs that belong
+to the user `nobody`.
 """
 
 import os

@@ -112,7 +112,7 @@ class FakeNotifier:
 
 
 class SmallWorld:
-    """Three sources of three operators, quorum 2, the records given, one mailer. `restart` makes a new process of it."""
+    """Three sources of three operators, quorum 2, the records given, one mailer. `restart` makes it anew."""
 
     def __init__(self, names: Sequence[str] = ("home.example.org",), *, quorum: int = 2) -> None:
         self.clock = FakeClock()

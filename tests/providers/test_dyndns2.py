@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -147,6 +148,38 @@ def test_each_service_is_asked_in_its_own_way(
     server.scripted = [Reply(200, f"good {a}") for a in (V4, V6)]
     publish(_provider(server, http, service=service), [Update("a.example.org", addresses, held)])
     assert [dict(s.params) for s in server.seen] == sent
+
+
+def test_parameters_of_the_configuration_join_the_request(server: Dyndns2Server, http: RequestsHttp) -> None:
+    """They replace the service's constant ones and never the program's own; none is known to the dialect."""
+    server.scripted = [Reply(200, f"good {V4}")]
+    parameters = {"key": Secret("k&y of 14 char"), "myip": Secret("192.0.2.9"), "hostname": Secret("x")}
+    publish(_provider(server, http, parameters=parameters), [Update(NAMES[0], (V4,))])
+    assert dict(server.seen[0].params) == {"key": "k&y of 14 char", "myip": str(V4), "hostname": NAMES[0]}
+
+
+@pytest.mark.parametrize("value", ["key-of-14 char", "4711", "s3cret-pass%&word-and-more"])
+def test_a_parameter_is_kept_out_of_texts(server: Dyndns2Server, http: RequestsHttp, value: str) -> None:
+    """An error page that repeats the request, in any spelling, shows no parameter, and no half of one at its cut."""
+    for page in (
+        f"no: {value}",
+        f"no: ?key={quote(value)}",
+        f"no: ?key={quote_plus(value)}",
+        f"{'no ' * 22}{value * 3}",
+    ):
+        server.scripted = [Reply(400, page)]
+        said = publish(_provider(server, http, parameters={"key": Secret(value)}), [Update(NAMES[0], (V4,))])
+        text = said[NAMES[0], Family.IPV4].text
+        assert value[:5] not in text
+        assert "no" in text
+
+
+@pytest.mark.parametrize("value", ["1", "good", str(V6), "good and more"])
+def test_a_parameter_does_not_spoil_the_answer(server: Dyndns2Server, http: RequestsHttp, value: str) -> None:
+    """A parameter that is an address or a word of the protocol leaves the answer's meaning as it is."""
+    server.scripted = [Reply(200, f"good {V4},{V6}")]
+    said = publish(_provider(server, http, parameters={"other": Secret(value)}), [Update(NAMES[0], (V4,))])
+    assert said[NAMES[0], Family.IPV4].kind is Kind.CHANGED
 
 
 def test_a_key_per_record_logs_in_as_the_name(server: Dyndns2Server, http: RequestsHttp) -> None:

@@ -1,4 +1,4 @@
-"""Weeks of the real round, dyndns2 provider, verifier and store against nsupdate with BIND; only line and time are fake."""
+"""Real round, dyndns2 provider, verifier and store against nsupdate with BIND: only the line and the time are fake."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -172,7 +172,7 @@ ENDS = {3: "stop", 5: "after", 7: "kill", 9: "before", 11: "stop", 12: "kill", 1
 
 
 def test_week_without_a_fault(server: Nsupdate, tmp_path: Path) -> None:
-    """A week of rounds with 20 changes and 10 restarts, 4 of them in mid-request, is 21 requests and no client fault."""
+    """A week of rounds with 20 changes and 10 restarts, 4 of them in mid-request, is 21 requests and no fault."""
     house = House(server, tmp_path / "state.db", "home")
     house.say(v4(100))
     house.start()
@@ -198,8 +198,9 @@ def test_week_without_a_fault(server: Nsupdate, tmp_path: Path) -> None:
     assert {status for _, status in requests} == {200}
     assert house.shows() == (str(v4(20)),)
     assert house.starts == 1 + len(ENDS) == 11
-    assert rounds == pytest.approx(7 * 24 * 12, abs=len(ENDS) + 5)
-    assert house.told() == [Topic.ADDRESS_FOUND, Topic.RECORD_PUBLISHED] + [Topic.ADDRESS_CHANGED, Topic.RECORD_PUBLISHED] * 20
+    assert rounds == pytest.approx(7 * 24 * 12, abs=len(ENDS))  # a killed one may count twice
+    change = [Topic.ADDRESS_CHANGED, Topic.RECORD_PUBLISHED]
+    assert house.told() == [Topic.ADDRESS_FOUND, Topic.RECORD_PUBLISHED, *change * 20]
 
 
 def _befall(house: House, end: str) -> None:
@@ -210,7 +211,7 @@ def _befall(house: House, end: str) -> None:
             house.run(timedelta(hours=1))
         house.kill()
     elif end == "kill":
-        house.run(INTERVAL)  # just told the server; its zone is still being looked at, or is no longer
+        house.run(INTERVAL)  # the address is just published
         house.kill()
     elif end == "stop":
         house.stop()
@@ -223,12 +224,11 @@ def test_wrong_password_is_tried_once(server: Nsupdate, tmp_path: Path) -> None:
     """Three days and three restarts with a wrong password are one badauth; corrected, the address is published."""
     house = House(server, tmp_path / "state.db", "locked")
     house.password = "wrong-password-of-the-host"
-    house.say(v4(1))
     house.start()
     try:
         for n in range(4):
+            house.say(v4(n + 1))  # a new address is no reason to try the same password again
             house.run(timedelta(hours=18))
-            house.say(v4(n + 2))  # a new address is no reason to try the same password again
             latch = house.round.state.accounts["main"].latch
             assert latch is not None
             assert latch.code == "badauth"
@@ -241,7 +241,7 @@ def test_wrong_password_is_tried_once(server: Nsupdate, tmp_path: Path) -> None:
         house.password, house.fingerprint = PASSWORD, "second"
         house.start()
         house.run(timedelta(hours=1))
-        assert house.shows() == ("25.0.0.5",)
+        assert house.shows() == (str(v4(4)),)
     finally:
         house.close()
     account = server.account("locked")

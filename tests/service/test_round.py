@@ -10,7 +10,7 @@ from ipwatch.core.outcome import Kind, Outcome, Scope
 from ipwatch.core.state import Shown
 from ipwatch.ports import Busy, Unreachable
 from ipwatch.service.round import well
-from tests.fakes.small_world import V4, A, B, C, SmallWorld
+from tests.fakes.small_world import V4, A, B, C, FakeSource, SmallWorld
 
 NAME = "home.example.org"
 
@@ -296,3 +296,34 @@ def test_clock_set_back(house: SmallWorld) -> None:
     house.say(B)
     house.run(minutes=6)
     assert house.zone.shows == {NAME: B}
+
+
+def test_own_fault_is_no_nuisance(house: SmallWorld) -> None:
+    """A provider module that fails by a fault of its own backs off, and is not called every minute for ever."""
+    house.zone.answers = [KeyError("a fault")] * 1000
+    house.run(hours=24)
+    assert len(house.zone.requests) < 40
+
+
+def test_sources_that_rest(house: SmallWorld) -> None:
+    """Sources whose operators want a longer rest than the interval make no silence: nothing is told, nothing lost."""
+    for source in house.sources:
+        source.min_interval = timedelta(minutes=9)
+    house.run(hours=2)
+    house.say(B)
+    house.run(minutes=20)
+    assert house.zone.shows == {NAME: B}
+    assert not any(e.topic is Topic.OFFLINE for e in house.store.disk.events)
+
+
+def test_two_liars_of_five() -> None:
+    """Two sources that tell the same lie in a quiet round are outvoted by the others, which are asked at once."""
+    house = SmallWorld()
+    house.sources += [FakeSource(f"page:{n}", n, A) for n in ("dog", "eel")]
+    house.restart()
+    house.run(minutes=1)
+    for source in house.sources[:2]:
+        source.says = C
+    house.run(hours=12)
+    assert house.zone.shows == {NAME: A}
+    house.close()

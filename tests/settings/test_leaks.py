@@ -22,6 +22,8 @@ PLACES = [
     "[account.a]\nkind = 'dyndns2'\nserver = 'https://d.example.org'\nusername = 'u'\npassword = {{ env = {} }}",
     "[account.a]\nkind = 'dyndns2'\nserver = 'https://d.example.org'\npassword = {}",
     "[account.a]\nkind = 'dyndns2'\nserver = 'nonsense'\nusername = 'u'\npassword = {}",
+    "[account.a]\nkind = 'dyndns2'\nservice = 'noip'\nusername = 'u'\npassword = 'p'\nparameters = {{ key = {} }}",
+    "[account.a]\nkind = 'dyndns2'\nserver = 'https://d.example.org'\nusername = 'u'\npassword = 'p'\nparameters = {}",
     "[account.a]\nkind = {}",
     "[account.a]\nkind = 'rfc2136'\nserver = '127.0.0.1'\nkey_name = 'k'\nkey_secret = {}\n",
     "[account.a]\nkind = 'rfc2136'\nserver = '127.0.0.1'\nkey_secret = {}\nkey_algorithm = {}",

@@ -15,6 +15,12 @@ url = "https://example.org/ip"
 [account.home]
 kind = "duckdns"
 token = "hunter2hunter2"
+[account.other]
+kind = "dyndns2"
+server = "https://dyn.example.net"
+username = "me"
+password = "hunter2"
+parameters = { key = "hunter2", from = { env = "A" } }
 [[record]]
 name = "x.duckdns.org"
 account = "home"
@@ -46,6 +52,7 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
     shown = "\n".join(render.lines(read(tmp_path, TEXT, {"A": "Bearer hunter2"})))
     assert "hunter2" not in shown
     assert 'headers         { Authorization = "***" }' in shown
+    assert 'parameters      { key = "***", from = "***" }' in shown
     assert "[account.home]" in shown
 
 

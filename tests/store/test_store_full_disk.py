@@ -3,8 +3,10 @@
 import os
 import sqlite3
 import subprocess
+import tempfile
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,17 +20,26 @@ from tests.fakes.store_clock import SystemTime
 FIRST, SECOND, THIRD = (Event(Topic.TEST, NOON, {"n": n}) for n in "123")
 
 
+def unmount(folder):
+    """Away with it at once, or else as soon as nobody uses it."""
+    if os.path.ismount(folder) and subprocess.run(["umount", folder], check=False, capture_output=True).returncode:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+    folder.rmdir()
+
+
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 1 MiB, where root may mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
+def small_disk(request):
+    """A file system of 1 MiB, where root may mount one.
+
+    Outside pytest's own folder, which other runs clear: a mount that a killed run leaves there would be in their way.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="ipwatch-full-disk-"))
+    request.addfinalizer(lambda: unmount(folder))
     try:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("a tmpfs can not be mounted here")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    return folder
 
 
 def fill(folder):
