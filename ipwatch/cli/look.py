@@ -163,10 +163,6 @@ def explain(arguments: argparse.Namespace) -> int:
         _explain_family(family, found, state, now)
     for key in _keys(found):
         _explain_record(key, state, now)
-    for name, account in state.accounts.items():
-        if account.latch and name in found.accounts:
-            print(f"account {name}: {table.bad('refused')} since {account.latch.since:%Y-%m-%d %H:%M} UTC: "
-                  f"{account.latch.text} (then: ipwatch unlock {name})")  # fmt: skip
     return 0
 
 
@@ -202,9 +198,10 @@ def _explain_record(key: RecordKey, state: State, now: datetime) -> None:
         print(f"  last answer {_ago(s.last_at, now)}: {s.last.value} ({s.last_code}) {s.last_text}")
     if s.shown is not Shown.UNKNOWN or s.shown_detail:
         print(f"  the zone's servers: {s.shown.value}: {s.shown_detail} ({_ago(s.shown_at, now)})")
-    if s.latch:
-        print(f"  {table.bad('refused')} since {s.latch.since:%Y-%m-%d %H:%M} UTC, nothing more is sent: {s.latch.text}"
-              f" (then: ipwatch unlock {key.name})")  # fmt: skip
+    latch = s.latch or state.accounts.get(key.account, AccountStanding()).latch
+    if latch:
+        print(f"  {table.bad('refused')} since {latch.since:%Y-%m-%d %H:%M} UTC, nothing more is sent: {latch.text}"
+              f" (then: ipwatch unlock {key.name if s.latch else key.account})")  # fmt: skip
     elif s.published != b.address and b.address is not None:
         wait = f"not before {s.not_before:%Y-%m-%d %H:%M:%S} UTC" if s.not_before else "at the next work"
         print(f"  due: to be set to {b.address}, {wait}")

@@ -7,7 +7,7 @@ from ipwatch.core import outbox
 from ipwatch.core.belief import release
 from ipwatch.core.record import Account, Wanted, blocked, latched, reason
 from ipwatch.core.state import AccountStanding, Standing, State
-from ipwatch.core.telling import FAILING_AFTER
+from ipwatch.core.telling import FAILING_AFTER, settled
 
 AWAY = timedelta(days=365)
 
@@ -52,3 +52,21 @@ def _record_times(w: Wanted, state: State, account: Account, now: datetime) -> l
         return [*times, now]
     waits = [t for t in (s.not_before, a.not_before) if t is not None and t > now]
     return times + ([max(waits)] if waits else [])
+
+
+def hopeful(
+    state: State, wanted: Iterable[Wanted], accounts: Mapping[str, Account], until: datetime, now: datetime
+) -> bool:
+    """Whether waiting until then can still change something: a record not refused and not settled, a message unsent."""
+    return any(_open(w, state, accounts[w.key.account], until, now) for w in wanted) or any(
+        at <= until for at in outbox.due_at(state)
+    )
+
+
+def _open(w: Wanted, state: State, account: Account, until: datetime, now: datetime) -> bool:
+    s, a = state.records.get(w.key, Standing()), state.accounts.get(w.key.account, AccountStanding())
+    if w.address is None or latched(s.latch, w.fingerprint) or latched(a.latch, account.fingerprint):
+        return False
+    if reason(w, s, account, now) is None:
+        return account.verify and not settled(s, now)
+    return all(at is None or at <= until for at in (s.not_before, a.not_before))

@@ -33,7 +33,8 @@ class Times:
             first, last = self._local(_time(event, since)), self._local(_time(event, until))
         except (ValueError, OverflowError):
             return self.of(event, since), self.of(event, until)
-        clock = "%H:%M:%S" if abs(last - first) < _SHORT else "%H:%M"
+        # In UTC: two times of one zone are subtracted by the wall clock, which is wrong where that was changed.
+        clock = "%H:%M:%S" if abs(last.astimezone(UTC) - first.astimezone(UTC)) < _SHORT else "%H:%M"
         if f"{first:%Y-%m-%d %Z}" != f"{last:%Y-%m-%d %Z}":
             return self.show(first, clock), self.show(last, clock)
         return self._dated(first, clock), last.strftime(clock if self.day else f"{clock} %Z")

@@ -63,7 +63,7 @@ def _address_changed(e: Event, t: Times) -> Said:
     gap = ""
     if e.get("old_until"):
         last, first = t.span(e, "old_until", "new_at")
-        gap = f" The sources last agreed on {old} at {last}, and first on {new} at {first}."
+        gap = f" The sources last agreed on the old one at {last}, and first on the new one at {first}."
     return Said(
         f"{_short_home(e)} changed: {old} -> {new}",
         f"The {_home(e)} changed from {old} to {new}.{gap}",
@@ -137,12 +137,13 @@ def _record_published(e: Event, t: Times) -> Said:
 
 def _record_refused(e: Event, _: Times) -> Said:
     code = f" ({e['code']})" if e.get("code") else ""
+    why = ", ".join(part for part in (e.get("code"), e.get("text")) if part)
     wide = e.get("scope") in {"account", "provider"}
     key = e.get("account") if wide and e.get("account") else _name(e)
     reach = {"account": "for the whole account ", "provider": "to this provider "}.get(e.get("scope"), "for it ")
     return Said(
         f"{_name(e)} is refused{code}",
-        f"The provider refuses to update {_record(e)}{code}{_tail(e.get('text'))}. Nothing more is sent {reach}until"
+        f"The provider refuses to update {_record(e)}{_tail(why)}. Nothing more is sent {reach}until"
         f" its configuration changes; once the cause is mended at the provider, run `ipwatch unlock {key}`.",
         f"record {_name(e)} refused{code}",
     )

@@ -187,11 +187,8 @@ def once(settings: Settings, patience: timedelta) -> tuple[str, ...]:
         round_ = Round.start(world, store)
         end = clock.monotonic() + patience
         at = round_.work(observe=True)
-        while well(world, round_.state) or round_.state.outbox:
-            pause = max(at - clock.now(), timedelta(milliseconds=20))
-            if clock.monotonic() + pause > end:
-                break
-            clock.sleep(pause)
+        while (left := end - clock.monotonic()) > timedelta(0) and round_.hopeful(clock.now() + left):
+            clock.sleep(min(left, max(at - clock.now(), timedelta(milliseconds=20))))
             at = round_.work()
         return well(world, round_.state)
     finally:

@@ -67,6 +67,11 @@ class Round:
         self._commit()
         return at
 
+    def hopeful(self, until: datetime) -> bool:
+        """Whether waiting until then can still change something."""
+        wanted = self.world.wanted(self.state)
+        return due.hopeful(self.state, wanted, self.world.accounts, until, self._now())
+
     def tell(self, event: Event) -> None:
         """Put an event of another part (a refused configuration ...) on its way with the next work."""
         self._post((event,))

@@ -88,10 +88,10 @@ def state(folder: Path) -> State:
 
 
 def memory(pid: int, field: str = "VmRSS") -> float:
-    """Of /proc/PID/status, in MB (10^6 bytes); VmRSS is now, VmHWM the most so far (proc(5), in KiB)."""
+    """Of /proc/PID/status, in MiB; VmRSS is now, VmHWM the most so far (proc(5) gives KiB)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
-            return int(line.split()[1]) * 1024 / 1e6
+            return int(line.split()[1]) / 1024
     raise NotMeasured(f"no {field} in /proc/{pid}/status")
 
 

@@ -47,16 +47,19 @@ def _once(interval: str, phase: float) -> tuple[float, float]:
 
 def _lost() -> bool:
     """Whether a push in the middle of the first round is forgotten: the next round is an hour away."""
-    with place() as (house, folder), Pages(lambda: house.address) as pages:
-        with Service(config(house, folder, pages.pages)) as service:
-            published(house, house.address, service)
-            house.address = "25.8.8.8"
-            os.kill(service.pid, signal.SIGUSR1)
-            try:
-                published(house, "25.8.8.8", service, within=3)
-            except NotMeasured:
-                return True
-            return False
+    with (
+        place() as (house, folder),
+        Pages(lambda: house.address) as pages,
+        Service(config(house, folder, pages.pages)) as service,
+    ):
+        published(house, house.address, service)
+        house.address = "25.8.8.8"
+        os.kill(service.pid, signal.SIGUSR1)
+        try:
+            published(house, "25.8.8.8", service, within=3)
+        except NotMeasured:
+            return True
+        return False
 
 
 def _median(values: Iterator[float]) -> float:

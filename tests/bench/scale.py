@@ -35,12 +35,12 @@ def measure() -> Iterator[Figure]:
         yield Figure(f"{count} records, one change: update requests", requests, "", math.ceil(count / BATCH))
         yield Figure(f"{count} records, one change: to the last name", seconds, "s")
         if count > 1:
-            yield Figure(f"{count} records: memory above that for one", most - least, "MB",
+            yield Figure(f"{count} records: memory above that for one", most - least, "MiB",
                          20 if count == 1000 else None, below=True)  # fmt: skip
 
 
 def _once(count: int) -> tuple[int, float, float]:
-    """Update requests for the change, seconds from it to the last name, and the most memory in MB."""
+    """Update requests for the change, seconds from it to the last name, and the most memory in MiB."""
     names = [f"h{n}.demo.example" for n in range(count)]
     with place() as (house, folder), Pages(lambda: house.address) as pages, Timed() as server:
         server.hosts.update({name: {} for name in names})

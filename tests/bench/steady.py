@@ -46,7 +46,7 @@ def measure() -> Iterator[Figure]:
             end = _at(house, folder, service, families, start.rounds + ROUNDS)
             resident = memory(service.pid)
         yield from _figures(start, end, list(families))
-        yield Figure(f"resident memory after {ROUNDS} rounds (without the web page: not built)", resident, "MB", 50,
+        yield Figure(f"resident memory after {ROUNDS} rounds (without the web page: not built)", resident, "MiB", 50,
                      below=True)  # fmt: skip
 
 

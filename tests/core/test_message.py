@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -136,14 +136,51 @@ def test_of_two_changes_the_newer_names_the_subject() -> None:
 
 def test_times_carry_the_date_and_the_zone_asked_for() -> None:
     """Times are UTC with the date, or in the zone given; one from another day keeps its date in the digest's line."""
-    assert "2026-11-23 03:12 UTC" in one(Topic.ONLINE).text
+    assert "2026-11-23 03:12 to 03:41 UTC" in one(Topic.ONLINE).text
     there = compose([ONLINE], HOME, AT, timezone(timedelta(hours=1), "CET"))
-    assert "2026-11-23 04:12 CET" in there.text
+    assert "2026-11-23 04:12 to 04:41 CET" in there.text
     late = Event(Topic.ONLINE, AT, {"since": "2026-11-22T23:50:00+00:00", "until": AT.isoformat()})
     assert "offline 2026-11-22 23:50 to 03:41" in compose([late, CHANGED], HOME, AT).text
     naive = compose([Event(Topic.OFFLINE, AT, {"since": "2026-11-23T03:12:00"})], HOME, AT)
     assert "2026-11-23 03:12 UTC" in naive.text
     assert "since soon" in compose([Event(Topic.OFFLINE, AT, {"since": "soon"})], HOME, AT).text
+
+
+def test_a_short_outage_shows_its_seconds() -> None:
+    """Under a minute, within one or across two, both ends carry seconds in subject, text and digest; else neither."""
+
+    def outage(since: datetime, seconds: float) -> Event:
+        until = since + timedelta(seconds=seconds)
+        return Event(Topic.ONLINE, until, {"since": since.isoformat(), "until": until.isoformat()})
+
+    at = datetime(2026, 11, 23, 11, 38, 20, tzinfo=UTC)
+    made = compose([outage(at, 3)], HOME, at)
+    assert made.subject == "Home is online again: offline 2026-11-23 11:38:20 to 11:38:23 UTC"
+    assert "Offline from 2026-11-23 11:38:20 to 11:38:23 UTC: no source" in made.text
+    assert "offline 11:38:20 to 11:38:23, address" in compose([outage(at, 3), CHANGED], HOME, at).text
+    assert "11:38:20 to 11:39:19 UTC" in compose([outage(at, 59)], HOME, at).text
+    assert "11:38 to 11:39 UTC" in compose([outage(at, 60)], HOME, at).text
+    midnight = datetime(2026, 11, 23, 23, 59, 58, tzinfo=UTC)
+    text = compose([outage(midnight, 4)], HOME, at).text
+    assert "2026-11-23 23:59:58 UTC to 2026-11-24 00:00:02 UTC" in text
+
+
+def test_a_span_keeps_what_is_no_time() -> None:
+    """An end that can not be read stands as it is, beside the other end in full."""
+    text = compose([Event(Topic.ONLINE, AT, {"since": "soon"})], HOME, AT).text
+    assert "Offline from soon to 2026-11-23 03:41 UTC:" in text
+
+
+def test_where_the_clock_was_changed_both_ends_carry_the_zone() -> None:
+    """An outage over the end of summer time shows which 02:30 is meant."""
+    since = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    event = Event(Topic.ONLINE, AT, {"since": since.isoformat(), "until": (since + timedelta(hours=1)).isoformat()})
+    assert "2026-10-25 02:30 CEST to 2026-10-25 02:30 CET" in compose([event], HOME, AT, Berlin()).text
+
+
+def test_an_unconfirmed_update_tells_how_to_end_the_pause() -> None:
+    """The hint names the record, which `ipwatch unlock` accepts."""
+    assert "`ipwatch unlock home.example.org`" in one(Topic.RECORD_FAILING).text
 
 
 def test_without_events_the_addresses_are_the_message() -> None:
@@ -184,6 +221,27 @@ def test_markup_in_a_detail_is_text() -> None:
     assert "<script" not in made.html
     assert "&lt;script&gt;" in made.html
     assert "{braces}" in made.html
+
+
+class Berlin(tzinfo):
+    """Europe/Berlin in the autumn of 2026: summer time ends on October 25 at 01:00 UTC; after it the fold is 1."""
+
+    def utcoffset(self, at: datetime | None) -> timedelta:
+        """One hour, or two in summer time."""
+        return timedelta(hours=1) + self.dst(at)
+
+    def dst(self, at: datetime | None) -> timedelta:
+        """The hour of summer time."""
+        return timedelta(hours=0 if at is not None and at.fold else 1)
+
+    def tzname(self, at: datetime | None) -> str:
+        """CEST or CET."""
+        return "CEST" if self.dst(at) else "CET"
+
+    def fromutc(self, at: datetime) -> datetime:
+        """The wall clock."""
+        over = at.replace(tzinfo=UTC) >= datetime(2026, 10, 25, 1, tzinfo=UTC)
+        return (at + timedelta(hours=1 if over else 2)).replace(fold=int(over))
 
 
 class Tags(HTMLParser):

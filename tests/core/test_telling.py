@@ -121,7 +121,7 @@ def test_a_change_without_known_times_is_told_without_them() -> None:
 
 
 def test_a_dispute_is_told_when_it_lasts_and_when_it_is_over() -> None:
-    """Two rounds of dispute are for the history; the third is told, once, with who said what; its end with its start."""
+    """Two rounds of dispute are for the history; the third is told, once, with who said what; and its end."""
     state, _ = told(believed(State(), agreed(A), NOW))
     seen: list[Event] = []
     for n in range(1, 6):

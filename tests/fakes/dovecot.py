@@ -70,6 +70,7 @@ class Dovecot:
         (self._folder / "dovecot.conf").write_text(self._conf(passwords))
 
     def _conf(self, passwords: Path) -> str:
+        # Without the listener of anvil's penalties, a wrong password does not slow down the tests after it.
         return f"""
 base_dir = {self._folder}/run
 state_dir = {self._folder}/run
@@ -77,14 +78,19 @@ log_path = {self._folder}/log
 protocols = none
 ssl = no
 auth_mechanisms = plain login
-auth_failure_delay = 0
+auth_failure_delay = 0 secs
 passdb {{
   driver = passwd-file
   args = {passwords}
 }}
 service auth {{
-  unix_listener {self.socket} {{
+  unix_listener {self.socket.name} {{
     mode = 0666
+  }}
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
   }}
 }}
 """

@@ -134,7 +134,16 @@ def _prepare(folder: Path, zone: str, host: str) -> int:
 def _django(python: Path, folder: Path, port: int) -> Iterator[str]:
     """Django's own server, from when it answers until the end of the block."""
     url = f"http://127.0.0.1:{port}"
-    command = [python, "-m", "django", "runserver", "--noreload", "--insecure", "--skip-checks", f"127.0.0.1:{port}"]
+    command = [
+        str(python),
+        "-m",
+        "django",
+        "runserver",
+        "--noreload",
+        "--insecure",
+        "--skip-checks",
+        f"127.0.0.1:{port}",
+    ]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=_environment(folder), stdout=log, stderr=log)
     try:
@@ -167,7 +176,8 @@ def _python() -> Path:
     python, ready = venv / "bin" / "python", venv / "ready"
     if ready.exists() and ready.read_text() == " ".join(PACKAGES) and python.exists():
         return python
-    steps = ([sys.executable, "-m", "venv", "--clear", venv], [python, "-m", "pip", "install", "-q", *PACKAGES])
+    pip = [str(python), "-m", "pip", "install", "-q", *PACKAGES]
+    steps = ([sys.executable, "-m", "venv", "--clear", str(venv)], pip)
     for step in steps:
         try:
             subprocess.run(step, check=True, capture_output=True, text=True, timeout=240)

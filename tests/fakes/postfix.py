@@ -39,7 +39,11 @@ class Postfix:
     def __enter__(self) -> Self:
         self._write()
         self._postfix("start")
-        _wait(self.port)
+        try:
+            _wait(self.port)
+        except BaseException:
+            self._postfix("stop")
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

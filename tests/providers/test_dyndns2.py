@@ -151,11 +151,12 @@ def test_each_service_is_asked_in_its_own_way(
 
 
 def test_parameters_of_the_configuration_join_the_request(server: Dyndns2Server, http: RequestsHttp) -> None:
-    """They replace the service's constant ones and never the program's own; none is known to the dialect."""
+    """They replace the service's constant ones, and never the program's own."""
     server.scripted = [Reply(200, f"good {V4}")]
-    parameters = {"key": Secret("k&y of 14 char"), "myip": Secret("192.0.2.9"), "hostname": Secret("x")}
-    publish(_provider(server, http, parameters=parameters), [Update(NAMES[0], (V4,))])
-    assert dict(server.seen[0].params) == {"key": "k&y of 14 char", "myip": str(V4), "hostname": NAMES[0]}
+    given = {"key": "k&y of 14 char", "system": "other", "myip": "192.0.2.9", "hostname": "x"}
+    parameters = {name: Secret(text) for name, text in given.items()}
+    publish(_provider(server, http, service="ovh", parameters=parameters), [Update(NAMES[0], (V4,))])
+    assert dict(server.seen[0].params) == given | {"myip": str(V4), "hostname": NAMES[0]}
 
 
 @pytest.mark.parametrize("value", ["key-of-14 char", "4711", "s3cret-pass%&word-and-more"])

@@ -327,3 +327,35 @@ def test_two_liars_of_five() -> None:
     house.run(hours=12)
     assert house.zone.shows == {NAME: A}
     house.close()
+
+
+@pytest.mark.parametrize(
+    ("answers", "seconds", "hope"),
+    [
+        ([], 5, False),
+        ([Outcome(Kind.REFUSED, "nohost", "no")], 5, False),
+        ([Busy("later", after=timedelta(hours=1))], 65, False),
+        ([Busy("later", after=timedelta(seconds=30))], 5, True),
+    ],
+)
+def test_waiting_is_of_use(house: SmallWorld, answers: list[Outcome], seconds: int, hope: bool) -> None:
+    """`once` waits only for what can still come: not for a refused record, nor for one that waits for an hour."""
+    house.zone.answers = list(answers)
+    house.round.work(observe=True)
+    house.run(seconds=seconds)
+    assert house.round.hopeful(house.clock.now() + timedelta(minutes=1)) is hope
+
+
+def test_waiting_for_the_zone_and_the_mail(house: SmallWorld) -> None:
+    """A record the zone does not show yet, and a mail not yet delivered, are worth waiting for; no address is not."""
+    house.say(None)
+    house.round.work(observe=True)
+    assert not house.round.hopeful(house.clock.now() + timedelta(minutes=1))
+    house.say(A)
+    house.zone.frozen = True
+    house.run(minutes=6)
+    assert house.round.hopeful(house.clock.now() + timedelta(minutes=1))
+    house.zone.shows[NAME] = A
+    house.mail.broken = Unreachable("not now")
+    house.run(minutes=2)
+    assert house.round.hopeful(house.clock.now() + timedelta(minutes=16))

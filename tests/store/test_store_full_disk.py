@@ -28,18 +28,19 @@ def unmount(folder):
 
 
 @pytest.fixture
-def small_disk(request):
+def small_disk():
     """A file system of 1 MiB, where root may mount one.
 
     Outside pytest's own folder, which other runs clear: a mount that a killed run leaves there would be in their way.
     """
     folder = Path(tempfile.mkdtemp(prefix="ipwatch-full-disk-"))
-    request.addfinalizer(lambda: unmount(folder))
     try:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder], check=True, capture_output=True)
+        yield folder
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("a tmpfs can not be mounted here")
-    return folder
+    finally:
+        unmount(folder)
 
 
 def fill(folder):
