@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from ipwatch.core import outbox
 from ipwatch.core.belief import release
-from ipwatch.core.record import Account, Wanted, blocked, latched, reason
+from ipwatch.core.record import Account, Wanted, latched, reason, waits_until
 from ipwatch.core.state import AccountStanding, Standing, State
 from ipwatch.core.telling import FAILING_AFTER, settled
 
@@ -32,7 +32,7 @@ def next_time(
 ) -> datetime:
     """The earliest time at which something is to be done; `now` at the earliest."""
     times = [(state.round_at or now) + interval]
-    times += [max(at, now + timedelta(seconds=1)) for b in state.beliefs.values() if (at := release(b)) is not None]
+    times += [at for b in state.beliefs.values() if (at := release(b)) is not None and at > (state.round_at or now)]
     for w in wanted:
         times += _record_times(w, state, accounts[w.key.account], now)
     times += outbox.due_at(state)
@@ -48,10 +48,7 @@ def _record_times(w: Wanted, state: State, account: Account, now: datetime) -> l
         times.append(s.verify_until)
     if reason(w, s, account, now) is None or latched(s.latch, w.fingerprint) or latched(a.latch, account.fingerprint):
         return times
-    if blocked(w, s, account, a, now) is None:
-        return [*times, now]
-    waits = [t for t in (s.not_before, a.not_before) if t is not None and t > now]
-    return times + ([max(waits)] if waits else [])
+    return [*times, max(waits_until(w, s, account, a) or now, now)]
 
 
 def hopeful(

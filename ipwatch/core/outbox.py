@@ -83,7 +83,8 @@ def due_at(state: State) -> list[datetime]:
 def ripe(group: Sequence[Delivery], state: State, configured: Iterable[RecordKey], now: datetime) -> bool:
     """Whether a message need not wait for more news: the records of each changed address are settled, or time is up."""
     news = families(d.event for d in group)
-    if not news or now - min(d.event.at for d in group) >= GATHER:
+    age = now - min(d.event.at for d in group)
+    if not news or not timedelta(0) <= age < GATHER:  # a negative age: the clock was set back
         return True
     return all(_done(key, state, now) for key in configured if key.family.value in news)
 

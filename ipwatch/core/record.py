@@ -70,15 +70,16 @@ def reason(wanted: Wanted, standing: Standing, account: Account, now: datetime) 
     """Why this record is to be published, or None; latches and waiting times are `blocked`'s business."""
     if wanted.address is None:
         return None
-    if standing.published != wanted.address:
-        return "the address differs from the one published"
-    if account.repairs and standing.drifts:
-        return "somebody else changed the record"
-    if account.repairs and standing.fingerprint != wanted.fingerprint:
-        return "its configuration changed"
-    if account.refresh and standing.published_at and now - standing.published_at >= account.refresh:
-        return "the service wants a refresh"
-    return None
+    doubt = standing.unsure is not None and standing.unsure != wanted.address
+    age = now - standing.published_at if standing.published_at is not None else timedelta(0)
+    reasons = (
+        (standing.published != wanted.address, "the address differs from the one published"),
+        (doubt, "an unanswered change may have replaced it"),
+        (account.repairs and standing.drifts > 0, "somebody else changed the record"),
+        (account.repairs and standing.fingerprint != wanted.fingerprint, "its configuration changed"),
+        (account.refresh is not None and age >= account.refresh, "the service wants a refresh"),
+    )
+    return next((why for holds, why in reasons if holds), None)
 
 
 def blocked(wanted: Wanted, standing: Standing, account: Account, state: AccountStanding, now: datetime) -> str | None:
@@ -87,7 +88,7 @@ def blocked(wanted: Wanted, standing: Standing, account: Account, state: Account
         return f"refused ({standing.latch.code})" if standing.latch else None
     if latched(state.latch, account.fingerprint):
         return f"its account is refused ({state.latch.code})" if state.latch else None
-    until = _waits(wanted, standing, account, state)
+    until = waits_until(wanted, standing, account, state)
     return f"waits until {until:%Y-%m-%d %H:%M:%S} UTC" if until is not None and now < until else None
 
 
@@ -96,11 +97,13 @@ def latched(latch: Latch | None, fingerprint: str) -> bool:
     return latch is not None and latch.fingerprint == fingerprint
 
 
-def _waits(wanted: Wanted, standing: Standing, account: Account, state: AccountStanding) -> datetime | None:
+def waits_until(wanted: Wanted, standing: Standing, account: Account, state: AccountStanding) -> datetime | None:
+    """The end of all waiting times of a record, the doubt about an unanswered change included; None without any."""
     times = [t for t in (standing.not_before, state.not_before) if t is not None]
     # Where sending again is harmless, every server saying "not here" is answer enough.
     missing = account.repairs and standing.shown is Shown.WRONG
-    if account.verify and standing.unsure == wanted.address and standing.verify_until is not None and not missing:
+    doubt = standing.unsure is not None and wanted.address in {standing.unsure, standing.published}
+    if account.verify and doubt and standing.verify_until is not None and not missing:
         times.append(standing.verify_until)
     return max(times, default=None)
 
@@ -117,6 +120,8 @@ def plan(wanted: Iterable[Wanted], accounts: Mapping[str, Account], state: State
                 held.setdefault(place, []).append(w.address)
         elif blocked(w, standing, account, state.accounts.get(account.name, AccountStanding()), now) is None:
             due.setdefault(place, []).append(w)
+        elif standing.published is not None:  # it stays as it is, and must not be deleted by being left out
+            held.setdefault(place, []).append(standing.published)
     groups: dict[tuple[Any, ...], list[str]] = {}
     for (account_name, name), records in due.items():
         addresses = tuple(sorted(w.address for w in records if w.address is not None))
@@ -189,11 +194,16 @@ def _noted(standing: Standing, outcome: Outcome, account: Account, fingerprint: 
     )
     if outcome.held:
         return _held(base, sent, account, fingerprint, now)
-    failed = replace(base, attempts=standing.attempts + 1, failing_since=standing.failing_since or now)
+    failed = replace(
+        base,
+        attempts=standing.attempts + 1,
+        ordered=standing.ordered + 1 if outcome.code == "911" else 0,
+        failing_since=standing.failing_since or now,
+    )
     if outcome.kind is Kind.REFUSED:
         latch = Latch(outcome.code, outcome.text, now, fingerprint) if outcome.scope is Scope.RECORD else None
         return replace(failed, latch=latch, not_before=None)
-    failed = replace(failed, not_before=now + _pause(outcome, failed.attempts))
+    failed = replace(failed, not_before=now + _pause(outcome, failed))
     if outcome.kind is Kind.UNSURE:
         failed = replace(failed, unsure=sent, shown=Shown.UNKNOWN)
         if account.verify:
@@ -210,15 +220,13 @@ def _held(standing: Standing, sent: Address | None, account: Account, fingerprin
     )  # fmt: skip
 
 
-def _pause(outcome: Outcome, attempts: int) -> timedelta:
-    """How long to wait: exactly what the provider said, more only for 911; else the back-off."""
-    doubling = 1 << min(attempts - 1, 12)
+def _pause(outcome: Outcome, failed: Standing) -> timedelta:
+    """How long to wait: exactly what the provider said, doubled only for 911s in a row; else the back-off."""
     if outcome.after is not None:
-        return (
-            min(outcome.after * doubling, max(ORDERED_LIMIT, outcome.after)) if outcome.code == "911" else outcome.after
-        )
+        longer = outcome.after * (1 << min(max(failed.ordered - 1, 0), 12))
+        return min(longer, max(ORDERED_LIMIT, outcome.after))
     limit = REACH_LIMIT if outcome.code == "unreachable" else RETRY_LIMIT
-    return min(RETRY * doubling, limit)
+    return min(RETRY * (1 << min(failed.attempts - 1, 12)), limit)
 
 
 def recover(state: State, now: datetime) -> State:
@@ -241,7 +249,8 @@ def target(standing: Standing) -> Address | None:
 
 def checked(standing: Standing, found: verification.Verification, now: datetime) -> Standing:
     """The standing after a verification of `target`."""
-    seen = found.shown in {Shown.SEEN, Shown.HIDDEN}
+    # Behind a proxy the zone looks the same before and after: that settles no doubt.
+    seen = found.shown is Shown.SEEN or (found.shown is Shown.HIDDEN and standing.unsure is None)
     noted = replace(standing, shown=found.shown, shown_detail=found.detail, shown_at=now)
     if seen:
         done = replace(noted, verified_at=noted.verified_at or now, drifts=0, verify_at=now + verification.DRIFT_CHECK)
@@ -256,39 +265,6 @@ def checked(standing: Standing, found: verification.Verification, now: datetime)
         drifts = standing.drifts + 1 if found.shown is Shown.WRONG else standing.drifts
         return replace(noted, drifts=drifts, verify_at=now + timedelta(minutes=1 if drifts < 3 else 30))
     return replace(noted, verify_at=again)
-
-
-def unlock(state: State, name: str) -> tuple[State, tuple[str, ...]]:
-    """Open the latches of a record or an account of that name; the second value says which were opened."""
-    opened: list[str] = []
-    records, accounts = dict(state.records), dict(state.accounts)
-    for key, s in state.records.items():
-        if name in {key.name, key.account, str(key)} and (s.latch or s.not_before):
-            records[key] = replace(s, latch=None, not_before=None, attempts=0)
-            opened.append(str(key))
-    touched = {key.account for key in state.records if key.name == name} | {name}
-    for account, a in state.accounts.items():
-        if account in touched and (a.latch or a.not_before):
-            accounts[account] = replace(a, latch=None, not_before=None)
-            opened.append(f"account {account}")
-    return replace(state, records=records, accounts=accounts), tuple(opened)
-
-
-def forgive(state: State, fingerprints: Mapping[RecordKey, str], accounts: Mapping[str, Account]) -> State:
-    """Open the latches whose configuration was edited, and let their waiting times go with them."""
-    records = {
-        key: replace(s, latch=None, not_before=None, attempts=0)
-        if s.latch and not latched(s.latch, fingerprints.get(key, s.latch.fingerprint))
-        else s
-        for key, s in state.records.items()
-    }
-    standings = {
-        name: replace(a, latch=None)
-        if a.latch and name in accounts and not latched(a.latch, accounts[name].fingerprint)
-        else a
-        for name, a in state.accounts.items()
-    }
-    return replace(state, records=records, accounts=standings)
 
 
 def unsent(state: State, step: Step) -> State:

@@ -114,6 +114,7 @@ class Standing:
     """How one record stands.
 
     published, published_at: the address the provider is known to hold, and since when.
+    ordered: times in a row that the provider itself asked for a long wait (911).
     sending: written down before a request leaves; still set after a crash, it means "unsure".
     attempts: requests in a row that did not end well. not_before: nothing is sent earlier.
     last, last_code, last_text, last_at: the newest outcome.
@@ -131,6 +132,7 @@ class Standing:
     sending: Address | None = None
     unsure: Address | None = None
     attempts: int = 0
+    ordered: int = 0
     failing_since: datetime | None = None
     not_before: datetime | None = None
     last: Kind | None = None

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ipwatch.core.address import Family
+from ipwatch.core.address import Address, Family
 from ipwatch.core.belief import flapping
 from ipwatch.core.event import Event, Topic
 from ipwatch.core.record import latched
@@ -45,9 +45,9 @@ def tell(
     for key, prints in fingerprints.items():
         if key in records:
             account = state.accounts.get(key.account, AccountStanding())
-            trouble = trouble_of(
-                records[key], prints[0], account, prints[1], now, offline=state.offline_since is not None
-            )
+            believed = state.beliefs.get(key.family, Belief()).address
+            offline = state.offline_since is not None
+            trouble = trouble_of(records[key], prints[0], account, prints[1], believed, now, offline=offline)
             records[key] = _record(key, records[key], trouble, account, repairs.get(key.account, False), now, events)
     notifiers = {name: _notifier(name, health, now, events) for name, health in state.notifiers.items()}
     return replace(state, beliefs=beliefs, records=records, notifiers=notifiers), tuple(events)
@@ -113,6 +113,7 @@ def trouble_of(
     fingerprint: str,
     account: AccountStanding,
     account_fingerprint: str,
+    believed: Address | None,
     now: datetime,
     *,
     offline: bool,
@@ -120,10 +121,11 @@ def trouble_of(
     """What is wrong with a record that is worth telling: "", "refused", "failing", "not-shown" or "drifted"."""
     if latched(standing.latch, fingerprint) or latched(account.latch, account_fingerprint):
         return "refused"
+    if standing.told_trouble == "refused" and standing.published != believed:
+        return "refused"  # unlocked or edited: the next good answer is the cure
     if standing.failing_since is not None:
-        told = standing.told_trouble in {"failing", "refused"}
         long = now - standing.failing_since >= FAILING_AFTER and standing.attempts >= 2
-        if told or (long and not offline):
+        if standing.told_trouble == "failing" or (long and not offline):
             return "failing"
     if standing.shown in _LOST and standing.verified_at is not None and standing.drifts:
         return "drifted"
@@ -137,7 +139,7 @@ def _undecided(standing: Standing) -> bool:
     """Whether a trouble that was told can not be called over yet: the zone has not been seen right."""
     if standing.told_trouble not in {"not-shown", "drifted"}:
         return False
-    return standing.shown in {Shown.UNKNOWN, Shown.LATE} and standing.verify_at is not None
+    return standing.shown not in {Shown.SEEN, Shown.HIDDEN} and standing.verify_at is not None
 
 
 def _record(

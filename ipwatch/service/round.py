@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ipwatch.core import belief, consensus, due, outbox, record, telling
+from ipwatch.core import belief, consensus, due, outbox, record, telling, unlock
 from ipwatch.core.address import Address, Family
 from ipwatch.core.consensus import Observation
 from ipwatch.core.event import Event, Topic
@@ -43,17 +43,18 @@ class Round:
         """Take up the state where it was left: what was on its way is unsure, edited configuration opens latches."""
         now = world.tools.clock.now()
         state = record.recover(store.load(), now)
-        return cls(world, store, record.forgive(state, world.fingerprints, world.accounts))
+        return cls(world, store, unlock.forgive(state, world.fingerprints, world.accounts))
 
     def reconfigure(self, world: World) -> None:
         """Go on with another configuration."""
         self.world.close()
         self.world, self._announcer = world, Announcer(world)
-        self.state = record.forgive(self.state, world.fingerprints, world.accounts)
+        self.state = unlock.forgive(self.state, world.fingerprints, world.accounts)
 
     def work(self, *, observe: bool = False) -> datetime:
         """Do what is due now; gives the time at which something is due again."""
         now = self._now()
+        self.state = unlock.rewind(self.state, now)
         if observe or self._round_due(now):
             self._observe(now)
         self._publish()
@@ -78,7 +79,7 @@ class Round:
 
     def unlock(self, name: str) -> tuple[str, ...]:
         """Open the latches of a record or an account."""
-        self.state, opened = record.unlock(self.state, name)
+        self.state, opened = unlock.unlock(self.state, name)
         logger.info("unlock %s: %s", name, ", ".join(opened) or "nothing was locked")
         return opened
 
@@ -86,8 +87,9 @@ class Round:
 
     def _round_due(self, now: datetime) -> bool:
         at, interval = self.state.round_at, self.world.settings.watch.interval
-        # A clock that was set back must not stop the watch.
-        return at is None or now - at >= interval or at > now
+        # A clock that was set back must not stop the watch; an address that was held back is looked at when it is free.
+        free = [r for b in self.state.beliefs.values() if (r := belief.release(b)) is not None]
+        return at is None or now - at >= interval or at > now or any(at < r <= now for r in free)
 
     def _observe(self, now: datetime) -> None:
         watch = self.world.settings.watch

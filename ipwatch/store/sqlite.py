@@ -25,11 +25,13 @@ _LOG_LIMIT = 1_048_576  # bytes of write-ahead log left on disk after a checkpoi
 
 _PUT = "INSERT OR REPLACE INTO state (part, key, rank, value) VALUES (?, ?, ?, ?)"
 _DROP = "DELETE FROM state WHERE part = ? AND key = ?"
-_APPEND = "INSERT INTO event (at, topic, data) VALUES (?1, ?2, ?3)"
-_APPEND_AGAIN = """INSERT INTO event (at, topic, data) SELECT ?1, ?2, ?3
-  WHERE NOT EXISTS (SELECT 1 FROM event WHERE at = ?1 AND topic = ?2 AND data = ?3)"""
+_APPEND = "INSERT INTO event (at, topic, data) VALUES (?, ?, ?)"
+# not ?1, ?2: for numbered ones Python 3.12 warns of a tuple, and 3.14 refuses it
+_APPEND_AGAIN = """WITH new (at, topic, data) AS (VALUES (?, ?, ?)) INSERT INTO event (at, topic, data)
+  SELECT at, topic, data FROM new WHERE NOT EXISTS (
+    SELECT 1 FROM event AS old WHERE old.at = new.at AND old.topic = new.topic AND old.data = new.data)"""
 _STRAY = """INSERT INTO stray (part, key, value, found)
-  SELECT part, key, value, ?1 FROM state WHERE part = ?2 AND key = ?3"""
+  SELECT part, key, value, ? FROM state WHERE part = ? AND key = ?"""
 _PRUNE = f"""DELETE FROM event WHERE id IN (
   SELECT id FROM event WHERE topic NOT IN ({", ".join("?" * len(LASTING))})
   ORDER BY id DESC LIMIT -1 OFFSET ?)"""  # noqa: S608 - question marks only

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ipwatch.demo.service import Service
 from tests.bench.figures import Figure
 from tests.bench.pages import Pages
-from tests.bench.place import config, place, state, wait
+from tests.bench.place import config, place, rounds, state
 
 CODES = ("badauth", "abuse", "nohost", "!yours")
 RESTARTS = 3
@@ -29,6 +29,6 @@ def _requests(code: str) -> int:
         for _ in range(1 + RESTARTS):
             before = state(folder).rounds
             with Service(path):
-                wait(lambda before=before: state(folder).rounds >= before + 2, "two rounds")
+                rounds(folder, before + 2)
                 time.sleep(0.1)
         return house.dyn.requests

@@ -13,6 +13,7 @@ from typing import Any
 from ipwatch.core.state import State
 from ipwatch.demo.house import DYN_NAME, House
 from ipwatch.demo.service import Service
+from ipwatch.ports import StoreFault
 from ipwatch.store import read_state
 from tests.bench.figures import NotMeasured
 from tests.bench.pages import Page
@@ -84,7 +85,22 @@ def published(house: House, address: str, service: Service, name: str = DYN_NAME
 
 def state(folder: Path) -> State:
     """The service's state as it last wrote it."""
+    for _ in range(5):
+        try:
+            return read_state(folder / "ipwatch.db") or State()
+        except StoreFault:  # a reader that comes while the tables are made may be told so; the next one is not
+            time.sleep(0.02)
     return read_state(folder / "ipwatch.db") or State()
+
+
+def rounds(folder: Path, number: int, within: float = 15.0) -> None:
+    """Wait until the service has ended its round of that number."""
+    wait(lambda: state(folder).rounds >= number, f"round {number}", within)
+
+
+def at_rest(house: House, folder: Path) -> None:
+    """Wait until the first mail is out and nothing is left to be sent."""
+    wait(lambda: house.mail.mails and not state(folder).outbox, "the first mail")
 
 
 def memory(pid: int, field: str = "VmRSS") -> float:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ipwatch.demo.service import Service
 from tests.bench.figures import Figure, NotMeasured
 from tests.bench.pages import Pages
-from tests.bench.place import HOURLY, config, place, published, state, wait
+from tests.bench.place import HOURLY, at_rest, config, place, published
 
 PUSHES = 4
 PHASES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the interval of 1 s, at which the address changes
@@ -36,7 +36,7 @@ def _once(interval: str, phase: float) -> tuple[float, float]:
         path = config(house, folder, pages.pages, interval=interval)
         with Service(path) as service:
             first = published(house, house.address, service)
-            wait(lambda: house.mail.mails and not state(folder).outbox, "the first mail")
+            at_rest(house, folder)
             time.sleep(phase)
             changed = time.monotonic()
             house.address = "25.8.8.8"

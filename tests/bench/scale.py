@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ipwatch.demo.service import Service
 from tests.bench.figures import Figure, NotMeasured
 from tests.bench.pages import Pages
-from tests.bench.place import config, memory, place, wait
+from tests.bench.place import at_rest, config, memory, place, wait
 from tests.fakes.dyndns2_server import Dyndns2Server
 
 COUNTS = (1, 10, 100, 1000)
@@ -54,8 +54,7 @@ def _once(count: int) -> tuple[int, float, float]:
 
         with Service(path) as service:
             wait(shown, f"the first publication of {count} names")
-            wait(lambda: house.mail.mails, "the first mail")
-            time.sleep(0.3)
+            at_rest(house, folder)
             before, changed = len(server.seen), time.monotonic()
             house.address = "25.8.8.8"
             os.kill(service.pid, signal.SIGUSR1)

@@ -9,7 +9,7 @@ from ipwatch.demo.house import DNS_NAME, DYN_NAME, FIRST, House
 from ipwatch.demo.service import Service
 from tests.bench.figures import Figure
 from tests.bench.pages import Pages
-from tests.bench.place import config, cpu, memory, place, published, state, wait
+from tests.bench.place import at_rest, config, cpu, memory, place, published, rounds, state
 
 ROUNDS = 20
 WARM = 4  # rounds after the first: every connection is made once, the mail is out, the zone was verified
@@ -41,7 +41,7 @@ def measure() -> Iterator[Figure]:
         path = config(house, folder, [p for f in families.values() for p in f.pages], watch=watch, record=records)
         with Service(path) as service:
             published(house, FIRST, service)
-            wait(lambda: house.mail.mails and not state(folder).outbox, "the mail")
+            at_rest(house, folder)
             start = _at(house, folder, service, families, state(folder).rounds + WARM)
             end = _at(house, folder, service, families, start.rounds + ROUNDS)
             resident = memory(service.pid)
@@ -50,22 +50,22 @@ def measure() -> Iterator[Figure]:
                      below=True)  # fmt: skip
 
 
-def _at(house: House, folder: Path, service: Service, families: dict[str, Pages], rounds: int) -> Counts:
-    wait(lambda: state(folder).rounds >= rounds, f"round {rounds}", within=ROUNDS * 1.5 + 5)
+def _at(house: House, folder: Path, service: Service, families: dict[str, Pages], number: int) -> Counts:
+    rounds(folder, number, within=ROUNDS * 1.5 + 5)
     asked = len([n for n in house.journal.since() if n.who == "dns" and n.what in {"answered", "update"}])
     pages = tuple(p.counts for p in families.values())
     return Counts(state(folder).rounds, cpu(service.pid), house.dyn.requests, asked, pages)
 
 
 def _figures(start: Counts, end: Counts, families: list[str]) -> Iterator[Figure]:
-    rounds = end.rounds - start.rounds
-    spent = [[(b - a) / rounds for a, b in zip(s, e, strict=True)] for s, e in zip(start.pages, end.pages, strict=True)]
+    made = end.rounds - start.rounds
+    spent = [[(b - a) / made for a, b in zip(s, e, strict=True)] for s, e in zip(start.pages, end.pages, strict=True)]
     for family, (asked, *_) in zip(families, spent, strict=True):
         yield Figure(f"observations a steady round, {family}", asked, "", QUORUM)
-    yield Figure("provider requests a steady round", (end.dyn - start.dyn) / rounds, "", 0)
-    yield Figure("DNS questions a steady round", (end.dns - start.dns) / rounds)
+    yield Figure("provider requests a steady round", (end.dyn - start.dyn) / made, "", 0)
+    yield Figure("DNS questions a steady round", (end.dns - start.dns) / made)
     both = "both families" if len(families) == 2 else families[0]
     yield Figure(f"new HTTP connections a steady round, {both}", sum(s[1] for s in spent), "", 0)
     yield Figure(f"bytes of HTTP out a steady round, {both}", sum(s[2] for s in spent), "B")
     yield Figure(f"bytes of HTTP in a steady round, {both}", sum(s[3] for s in spent), "B")
-    yield Figure(f"CPU a steady round, {both}", (end.cpu - start.cpu) / rounds, "ms")
+    yield Figure(f"CPU a steady round, {both}", (end.cpu - start.cpu) / made, "ms")

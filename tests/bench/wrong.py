@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from ipwatch.demo.house import House
 from ipwatch.demo.service import Service
 from tests.bench.figures import Figure, NotMeasured
-from tests.bench.pages import MANNERS, SLOW, Pages
-from tests.bench.place import config, place, published, state, wait
+from tests.bench.pages import MANNERS, Pages
+from tests.bench.place import at_rest, config, place, published, rounds, state
 
 
 def measure() -> Iterator[Figure]:
@@ -29,11 +29,11 @@ def _of_three(number: int, manner: str) -> tuple[int, bool]:
         page.manner = manner
         with Service(config(house, folder, pages.pages)) as service:
             through = _published(house, house.address, service)
-            wait(lambda: house.mail.mails and not state(folder).outbox, "the first mail")
+            at_rest(house, folder)
             house.address = "25.8.8.8"
             os.kill(service.pid, signal.SIGUSR1)
             through &= _published(house, "25.8.8.8", service)
-            wait(lambda: state(folder).rounds == 2, "the second round")
+            rounds(folder, 2)
         if not page.bad:
             raise NotMeasured(f"the bad page ({manner}) was not asked")
         return len(house.wrong), through
@@ -53,12 +53,12 @@ def _single() -> int:
         page = pages[0]
         with Service(config(house, folder, pages.pages, quorum=1)) as service:
             published(house, house.address, service)
-            wait(lambda: house.mail.mails and not state(folder).outbox, "the first mail")
-            for manner in [m for m in MANNERS if m not in {"lie", *SLOW}] + list(SLOW):
+            at_rest(house, folder)
+            for manner in (m for m in MANNERS if m != "lie"):
                 before, asked = state(folder).rounds, page.bad
                 page.manner = manner
                 os.kill(service.pid, signal.SIGUSR1)
-                wait(lambda before=before: state(folder).rounds > before, f"a round beside {manner}")
+                rounds(folder, before + 1)
                 if page.bad == asked:
                     raise NotMeasured(f"the bad page ({manner}) was not asked")
         return len(house.wrong)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipwatch.core.address import Family
-from ipwatch.core.due import next_time, verifications
+from ipwatch.core.due import hopeful, next_time, verifications
 from ipwatch.core.event import Event, Topic
 from ipwatch.core.outbox import GATHER, batches, delivered, failed, post
 from ipwatch.core.outcome import Outcome
@@ -76,11 +76,13 @@ def test_a_quiet_service_sleeps_until_the_next_round() -> None:
 
 
 def test_an_address_that_waits_is_looked_at_when_its_wait_ends() -> None:
-    """The end of a flapping line's wait is a time to work, in the future even when it has passed."""
+    """The end of a flapping line's wait is a time to work; once a round has looked since, it is none any more."""
     belief = Belief(A, told=A, held_back=B, held_back_since=NOW, returns=(NOW, NOW))
     state = replace(held(A, verify_at=NOW + HOUR), beliefs={Family.IPV4: belief}, round_at=NOW + MINUTE)
     assert due(state) == NOW + 5 * MINUTE
-    assert due(state, NOW + 5 * MINUTE + SECOND) > NOW + 5 * MINUTE + SECOND
+    late = NOW + 5 * MINUTE + SECOND
+    assert due(state, late) == late
+    assert due(replace(state, round_at=late), late) == late + 5 * MINUTE
 
 
 @pytest.mark.parametrize(("state", "at"), [
@@ -138,6 +140,36 @@ def test_a_change_in_doubt_is_sent_again_when_its_window_ends() -> None:
         assert plan([wanted()], known, state, at) == ()
         assert due(state, at) == NOW + UNSURE_WINDOW
         assert plan([wanted()], known, state, NOW + UNSURE_WINDOW) != ()
+
+
+# -- whether waiting helps
+
+
+@pytest.mark.parametrize(("state", "address", "helps"), [
+    (held(A), A, False),
+    (held(A), None, False),
+    (State(), None, False),
+    (State(), A, True),
+    (held(A, shown=Shown.LATE, verify_until=NOW + MINUTE), A, True),
+    (held(A, shown=Shown.LATE, verify_until=NOW), A, False),
+    (held(B, not_before=NOW + MINUTE), A, True),
+    (held(B, not_before=NOW + MINUTE + SECOND), A, False),
+    (replace(held(B), accounts={"home": AccountStanding(not_before=NOW + HOUR)}), A, False),
+    (held(B, latch=Latch("abuse", "", NOW, "r1")), A, False),
+    (held(B, latch=Latch("abuse", "", NOW, "r0")), A, True),
+    (replace(held(B), accounts={"home": AccountStanding(latch=Latch("badauth", "", NOW, "a1"))}), A, False),
+    (replace(held(A), outbox=(delivery(0, Event(Topic.TEST, NOW), not_before=NOW + MINUTE),)), A, True),
+    (replace(held(A), outbox=(delivery(0, Event(Topic.TEST, NOW), not_before=NOW + HOUR),)), A, False),
+])  # fmt: skip
+def test_waiting_a_minute_helps_or_not(state: State, address: Any, helps: bool) -> None:
+    """What is settled, refused or ordered to wait for longer is not waited for; what can still come is."""
+    assert hopeful(state, [wanted(address)], accounts(), NOW + MINUTE, NOW) is helps
+
+
+def test_an_unverified_account_is_not_waited_for() -> None:
+    """Where the zone is not asked, a published record is settled."""
+    late = held(A, shown=Shown.LATE, verify_until=NOW + MINUTE)
+    assert not hopeful(late, [wanted()], accounts(verify=False), NOW + MINUTE, NOW)
 
 
 # -- any history

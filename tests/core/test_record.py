@@ -24,17 +24,16 @@ from ipwatch.core.record import (
     blocked,
     checked,
     ends_account,
-    forgive,
     latched,
     note,
     plan,
     reason,
     recover,
     target,
-    unlock,
     unsent,
 )
 from ipwatch.core.state import AccountStanding, Latch, RecordKey, Shown, Standing, State
+from ipwatch.core.unlock import forgive, rewind, unlock
 from ipwatch.core.verification import DEADLINE, DRIFT_CHECK, Verification
 from tests.core.strategies import (
     A6,
@@ -479,3 +478,16 @@ def test_each_record_of_a_call_has_its_own_outcome(answers: Mapping[RecordKey, O
         assert state.records[key].last_code == answers[key].code
         if answers[key].kind is Kind.REFUSED and answers[key].scope is not Scope.RECORD:
             assert state.accounts["home"].latch is not None
+
+
+def test_a_clock_set_back_shortens_no_wait_and_lengthens_none() -> None:
+    """Every waiting time is shifted by the jump; a nudge of seconds changes nothing."""
+    state = replace(after(DOWN), alive_at=NOW)
+    before = state.records[KEY].not_before
+    assert before is not None
+    assert rewind(state, NOW - timedelta(seconds=5)) == state
+    assert rewind(replace(state, alive_at=None), NOW) == replace(state, alive_at=None)
+    shifted = rewind(state, NOW - timedelta(days=1))
+    assert shifted.records[KEY].not_before == before - timedelta(days=1)
+    assert shifted.accounts["home"].not_before == before - timedelta(days=1)
+    assert rewind(shifted, NOW - timedelta(days=1)) == shifted

@@ -14,7 +14,7 @@ from ipwatch.core.address import Family
 from ipwatch.core.belief import believe
 from ipwatch.core.event import Event, Topic
 from ipwatch.core.outcome import Outcome
-from ipwatch.core.record import begin, checked, forgive, note, plan, unlock
+from ipwatch.core.record import begin, checked, note, plan
 from ipwatch.core.state import (
     AccountStanding,
     Belief,
@@ -27,6 +27,7 @@ from ipwatch.core.state import (
     State,
 )
 from ipwatch.core.telling import FAILING_AFTER, families, settled, tell
+from ipwatch.core.unlock import forgive, unlock
 from ipwatch.core.verification import DEADLINE, Verification
 from tests.core.strategies import (
     A6,
@@ -90,8 +91,9 @@ def looked(state: State, found: Verification, at: datetime) -> State:
 
 
 def published(state: State, answer: Outcome, at: datetime, address: Any = B) -> State:
-    """The state after the record was sent, whatever was due."""
+    """The state after this address became the one believed and the record was sent."""
     known = accounts(repairs=True)
+    state = replace(state, beliefs={V4: Belief(address, NOW, NOW, Finding.AGREED, NOW, told=address)})
     return sent(state, plan([wanted(address)], known, state, at), known, answer, at)
 
 
