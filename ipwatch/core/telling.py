@@ -180,11 +180,10 @@ def settled(s: Standing, now: datetime) -> bool:
 def _trouble_event(
     trouble: str, s: Standing, account: Latch | None, data: dict[str, str], repairs: bool, now: datetime
 ) -> Event:
-    said = {"code": s.last_code, "text": s.last_text}
+    latch = s.latch or account
+    code, text = (latch.code, latch.text) if trouble == "refused" and latch else (s.last_code, s.last_text)
+    said = {"code": code, "text": text}
     if trouble == "refused":
-        latch = s.latch or account
-        if latch is not None:
-            said = {"code": latch.code, "text": latch.text}
         return Event(Topic.RECORD_REFUSED, now, data | said | {"scope": "record" if s.latch else "account"})
     if trouble == "failing":
         return Event(Topic.RECORD_FAILING, now, data | said | {"since": (s.failing_since or now).isoformat()})
