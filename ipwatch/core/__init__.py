@@ -6,6 +6,7 @@ The service's round (service/round.py) puts these together in this order:
     consensus     whom to ask, and what their answers come to: agreed, disputed, silent
     belief        how a verdict moves what is believed; flapping is damped here
     record        what is to be sent, what follows from each outcome; latches and back-off
+    unlock        opening latches; times after a clock that was set back
     verification  what the zone's own servers show: seen, late, wrong, hidden
     telling       which events follow from how things stand and what was told before
     outbox        events on their way to the notifiers
