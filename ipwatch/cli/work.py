@@ -1,6 +1,7 @@
 """run, once, ip: the commands that ask the sources."""
 
 import argparse
+import contextlib
 import json
 import sys
 from dataclasses import replace
@@ -23,6 +24,7 @@ PATIENCE = timedelta(seconds=60)  # `once` waits so long for the zone and the ma
 
 def run(arguments: argparse.Namespace) -> int:
     """The service."""
+    _one_arena()
     start_log(arguments)
     try:
         return service.Service(lambda: settings(arguments), settings(arguments)).run()
@@ -31,6 +33,14 @@ def run(arguments: argparse.Namespace) -> int:
     except StoreFault as fault:
         print(f"ipwatch: {fault}", file=sys.stderr)
         return 1
+
+
+def _one_arena() -> None:
+    """Let all threads share one heap: glibc's heap for each thread costs a tenth of the resident memory (measured)."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):  # another C library has no such knob
+        ctypes.CDLL(None).mallopt(-8, 1)  # M_ARENA_MAX, malloc.h of glibc 2.10 and later
 
 
 def once(arguments: argparse.Namespace) -> int:

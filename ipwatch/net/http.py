@@ -16,6 +16,7 @@ from http.client import HTTPException, IncompleteRead
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ipwatch import __version__
 from ipwatch.core.address import Family
@@ -24,6 +25,7 @@ from ipwatch.ports import Garbled, HttpRequest, HttpResponse, PortError, Refused
 
 _IDLE = 30.0  # seconds a connection is kept for another request: longer, and a router may have forgotten it meanwhile
 _REDIRECTS = 3
+_Place = tuple[Family | None, str, str]  # what connections are kept by: family, scheme, host and port
 _ANY = {None: None, Family.IPV4: ("0.0.0.0", 0), Family.IPV6: ("::", 0)}  # noqa: S104 - a source address, no listener
 
 
@@ -36,7 +38,7 @@ class RequestsHttp:
         self._cafile = cafile
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
-        self._idle: dict[Family | None, list[tuple[Any, float]]] = {}
+        self._idle: dict[_Place, list[tuple[Any, float]]] = {}
 
     def send(self, request: HttpRequest, within: timedelta) -> HttpResponse:
         """Send it once; raises Unreachable, Refused (TLS not verifiable, plain http not allowed) or Garbled."""
@@ -57,28 +59,36 @@ class RequestsHttp:
                 session.close()
 
     def _perform(self, request: HttpRequest, call: "_Call") -> HttpResponse:
-        session = self._borrow(request.family)
+        parts = urlsplit(request.url)
+        place = (request.family, parts.scheme, parts.netloc)
+        session = self._borrow(place)
         try:
             response = _follow(session, request, call)
         except BaseException:
             session.close()
             raise
         with self._lock:
-            self._idle.setdefault(request.family, []).append((session, time.monotonic()))
+            self._idle.setdefault(place, []).append((session, time.monotonic()))
         return response
 
-    def _borrow(self, family: Family | None) -> Any:
-        """A session nobody else uses, one with fresh connections if there is one."""
+    def _borrow(self, place: _Place) -> Any:
+        """A session nobody else uses, one with a fresh connection to that place if there is one."""
         with self._lock:
-            if self._context is None:
+            stale = self._stale(time.monotonic() - _IDLE)
+            idle = self._idle.get(place, [])
+            session = idle.pop()[0] if idle else None
+            if self._context is None and place[1] == "https":
                 self._context = _trust(self._cafile)
-            idle = self._idle.get(family, [])
-            session, used = idle.pop() if idle else (None, 0.0)
-        if session is None:
-            return _library().session(_ANY[family], self._context, self._user_agent)
-        if time.monotonic() - used > _IDLE:
-            session.close()  # its connections; the session itself can be used again
-        return session
+        for old in stale:
+            old.close()
+        return session or _library().session(_ANY[place[0]], self._context, self._user_agent)
+
+    def _stale(self, before: float) -> list[Any]:
+        """Take out the sessions that were idle for too long."""
+        stale = [session for kept in self._idle.values() for session, used in kept if used < before]
+        kept = {place: [(s, used) for s, used in sessions if used >= before] for place, sessions in self._idle.items()}
+        self._idle = {place: sessions for place, sessions in kept.items() if sessions}
+        return stale
 
 
 class _Call:
@@ -157,7 +167,7 @@ class _Library:
         self._session = Session
         self._adapter = _adapter_class()
 
-    def session(self, source: tuple[str, int] | None, context: ssl.SSLContext, user_agent: str) -> Any:
+    def session(self, source: tuple[str, int] | None, context: ssl.SSLContext | None, user_agent: str) -> Any:
         """A session that talks over one family and heeds neither environment nor cookies."""
         session = self._session()
         session.trust_env = False
@@ -199,7 +209,7 @@ def _adapter_class() -> Any:
         ConnectionCls = Tls
 
     class Adapter(HTTPAdapter):
-        def __init__(self, source: tuple[str, int] | None, context: ssl.SSLContext) -> None:
+        def __init__(self, source: tuple[str, int] | None, context: ssl.SSLContext | None) -> None:
             self._kept: dict[str, Any] = {"source_address": source, "ssl_context": context}
             super().__init__(pool_connections=16, pool_maxsize=1, max_retries=0)
 

@@ -32,7 +32,8 @@ class Timetable:
 
     def poke(self) -> None:
         """A round now, or as soon as the one under way is done."""
-        self._scheduler.add_job(self._run, args=(True,), id="poke", replace_existing=True)
+        # Two instances: with one, a poke that comes during a round is dropped without a word. There is one thread.
+        self._scheduler.add_job(self._run, args=(True,), id="poke", replace_existing=True, max_instances=2)
 
     def call(self, job: Callable[[], None]) -> None:
         """Something else for the worker, in its turn."""

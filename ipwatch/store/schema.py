@@ -31,9 +31,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 def version(db: sqlite3.Connection, path: Path, known: int = len(MIGRATIONS)) -> int:
     """The schema's number, 0 for an empty file; raises StoreFault for a newer one and for another program's file."""
-    number = int(db.execute("PRAGMA user_version").fetchone()[0])
-    mark = int(db.execute("PRAGMA application_id").fetchone()[0])
-    if mark != APPLICATION and (number or mark or db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()):
+    number, mark, used = _marks(db)
+    if mark != APPLICATION and (number or mark or used):
         raise StoreFault(f"{path} is a database of another program; choose another `path` under [state]")
     if number > known:
         raise StoreFault(
@@ -41,6 +40,20 @@ def version(db: sqlite3.Connection, path: Path, known: int = len(MIGRATIONS)) ->
             "install that version again, or choose another `path` under [state]"
         )
     return number
+
+
+def _marks(db: sqlite3.Connection) -> tuple[int, int, bool]:
+    """user_version, application_id and whether there is any table, of one moment: a writer may just make them."""
+    alone = not db.in_transaction
+    if alone:
+        db.execute("BEGIN")
+    try:
+        used = db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+        number = int(db.execute("PRAGMA user_version").fetchone()[0])
+        return number, int(db.execute("PRAGMA application_id").fetchone()[0]), used
+    finally:
+        if alone and db.in_transaction:
+            db.execute("COMMIT")
 
 
 def upgrade(db: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
