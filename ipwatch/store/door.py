@@ -21,14 +21,13 @@ def request(path: Path, kind: str, argument: str) -> None:
         raise StoreFault(
             f"there is no state file {path}: the service has not run yet, or another configuration is meant"
         )
-    with translated(path), closing(_connect(path)) as db:
+    with translated(path), closing(_open(path)) as db:
+        db.execute("PRAGMA synchronous = FULL")  # in here: on a damaged file it fails
         if schema.version(db, path) == 0:
             raise StoreFault(f"the state file {path} is empty: the service has not run yet")
         db.execute("INSERT INTO request (kind, argument) VALUES (?, ?)", (kind, argument))
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> sqlite3.Connection:
     uri = f"file:{quote(str(path.absolute()))}?mode=rw"
-    db = sqlite3.connect(uri, uri=True, timeout=_BUSY, isolation_level=None)
-    db.execute("PRAGMA synchronous = FULL")
-    return db
+    return sqlite3.connect(uri, uri=True, timeout=_BUSY, isolation_level=None)

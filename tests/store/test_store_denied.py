@@ -110,13 +110,13 @@ def test_path_that_is_a_folder(folder):
         SqliteStore(folder / "ipwatch.db" / "x.db", SystemTime())
 
 
-def test_read_only_file_system(tmp_path):
+def test_read_only_file_system():
     """On a read-only file system writing is refused with a sentence; reading works, with and without a log."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
+    disk = Path(tempfile.mkdtemp(prefix="ipwatch-read-only-"))  # a mount in pytest's own folder would outlive a killed run
     try:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", disk], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
+        disk.rmdir()
         pytest.skip("a tmpfs can not be mounted here")
     try:
         store = SqliteStore(disk / "closed.db", SystemTime())
@@ -131,6 +131,7 @@ def test_read_only_file_system(tmp_path):
             SqliteStore(disk / "closed.db", SystemTime())
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
+        disk.rmdir()
 
 
 def test_holder_that_can_not_be_told(folder, request):
