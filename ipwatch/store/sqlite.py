@@ -26,7 +26,7 @@ _LOG_LIMIT = 1_048_576  # bytes of write-ahead log left on disk after a checkpoi
 _PUT = "INSERT OR REPLACE INTO state (part, key, rank, value) VALUES (?, ?, ?, ?)"
 _DROP = "DELETE FROM state WHERE part = ? AND key = ?"
 _APPEND = "INSERT INTO event (at, topic, data) VALUES (?, ?, ?)"
-# not ?1, ?2: for numbered ones Python 3.12 warns of a tuple, and 3.14 refuses it
+# not ?1, ?2: Python 3.12.1 warns of numbered ones given a tuple (3.11 and 3.13 do not)
 _APPEND_AGAIN = """WITH new (at, topic, data) AS (VALUES (?, ?, ?)) INSERT INTO event (at, topic, data)
   SELECT at, topic, data FROM new WHERE NOT EXISTS (
     SELECT 1 FROM event AS old WHERE old.at = new.at AND old.topic = new.topic AND old.data = new.data)"""

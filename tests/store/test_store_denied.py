@@ -112,7 +112,7 @@ def test_path_that_is_a_folder(folder):
 
 def test_read_only_file_system():
     """On a read-only file system writing is refused with a sentence; reading works, with and without a log."""
-    disk = Path(tempfile.mkdtemp(prefix="ipwatch-read-only-"))  # a mount in pytest's own folder would outlive a killed run
+    disk = Path(tempfile.mkdtemp(prefix="ipwatch-read-only-"))
     try:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", disk], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
