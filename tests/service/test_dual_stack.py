@@ -1,22 +1,13 @@
 """Both families at once, apart from one another: IPv4 by the pages, IPv6 from a file a script writes."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from ipwatch.demo.house import DNS_NAME, House
 from ipwatch.demo.service import Service
+from tests.fakes.waiting import wait
 
 FIRST, SECOND = "2a02:2770:11:3::7", "2a02:2770:11:4::7"
-
-
-def wait(true: Callable[[], bool], within: float = 15.0) -> bool:
-    end = time.monotonic() + within
-    while time.monotonic() < end:
-        if true():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def dual(house: House, folder: Path) -> Path:

@@ -1,12 +1,12 @@
 """The heartbeat: one ping a round, /fail when something is not well, its address never in the log."""
 
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
 from ipwatch.demo.house import House
 from ipwatch.demo.service import Service
+from tests.fakes.waiting import wait
 
 
 def test_heartbeat(tmp_path: Path) -> None:
@@ -40,12 +40,3 @@ def test_heartbeat(tmp_path: Path) -> None:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def wait(true: object, within: float = 15.0) -> bool:
-    end = time.monotonic() + within
-    while time.monotonic() < end:
-        if callable(true) and true():
-            return True
-        time.sleep(0.02)
-    return False

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -23,20 +23,12 @@ from ipwatch.demo.house import DNS_NAME, DYN_NAME, House
 from ipwatch.demo.service import Service
 from ipwatch.net.clock import SystemClock
 from ipwatch.store import SqliteStore, read_events, read_state
+from tests.fakes.waiting import wait
 
 
 def ipwatch(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "ipwatch", *words, "--config", str(config)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-def wait(true: Callable[[], object], within: float = 15.0) -> bool:
-    end = time.monotonic() + within
-    while time.monotonic() < end:
-        if true():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 @pytest.fixture
