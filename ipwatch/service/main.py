@@ -20,7 +20,7 @@ from ipwatch.net.files import LocalFiles
 from ipwatch.net.http import RequestsHttp
 from ipwatch.net.interfaces import NetlinkInterfaces
 from ipwatch.net.mail import SmtpMailer
-from ipwatch.ports import Clock, HttpRequest, PortError, Tools
+from ipwatch.ports import Clock, HttpRequest, PortError, StoreFault, Tools
 from ipwatch.service.round import Round, well
 from ipwatch.service.timetable import Timetable
 from ipwatch.service.world import World, build
@@ -119,7 +119,7 @@ class Service:
             self._timetable.poke()
 
     def _work(self, observe: bool) -> datetime:
-        for kind, argument in self._store.take_requests():
+        for kind, argument in self._requests():
             if kind == "unlock":
                 self._round.unlock(argument)
         self._next = self._round.work(observe=observe)
@@ -128,6 +128,12 @@ class Service:
             self._observed = self._round.state.rounds
             heartbeat(self._round.world, self._round)
         return self._next
+
+    def _requests(self) -> tuple[tuple[str, str], ...]:
+        try:
+            return self._store.take_requests()
+        except StoreFault:  # the round's own commit tells of it; a request waits until the disk can be written
+            return ()
 
     def _reread(self) -> None:
         try:

@@ -23,6 +23,7 @@ from ipwatch.demo.house import DNS_NAME, DYN_NAME, House
 from ipwatch.demo.service import Service
 from ipwatch.net.clock import SystemClock
 from ipwatch.store import SqliteStore, read_events, read_state
+from tests.fakes.small_disk import fill, mounted
 from tests.fakes.waiting import wait
 
 
@@ -182,6 +183,26 @@ def test_stops_while_the_provider_hangs(house: House, config: Path) -> None:
     house.address = "25.6.6.6"
     with Service(config) as service:
         assert wait(lambda: shows(house, "25.6.6.6")), service.said(20)
+
+
+def test_full_disk(house: House, config: Path) -> None:
+    """With the state's disk full a new address is published and told all the same, and the fault is told; with room
+    again all of it is on disk."""
+    with mounted() as disk:
+        db = disk / "ipwatch.db"
+        config.write_text(config.read_text().replace(str(config.parent / "ipwatch.db"), str(db)))
+        with Service(config) as service:
+            assert wait(lambda: house.address in mails(house)), service.said(20)
+            filler = fill(disk)
+            house.address = "25.3.3.3"
+            assert wait(lambda: shows(house, "25.3.3.3")), service.said(20)
+            assert wait(lambda: "25.3.3.3" in mails(house)), service.said(20)
+            assert any("can not be written" in line for line in service.said(40))
+            filler.unlink()
+            assert wait(lambda: any("can be written again" in line for line in service.said(40))), service.said(20)
+            assert service.stop(10) == 0
+        chain = [e["new"] for e in read_events(db) if e.topic in {Topic.ADDRESS_FOUND, Topic.ADDRESS_CHANGED}]
+        assert chain == ["25.7.31.10", "25.3.3.3"]
 
 
 @pytest.mark.slow

@@ -1,12 +1,8 @@
 """A full disk: told, nothing half written, and made up for when there is space again."""
 
-import os
 import sqlite3
-import subprocess
-import tempfile
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,49 +10,18 @@ from ipwatch.core.event import Event, Topic
 from ipwatch.core.state import State
 from ipwatch.ports import StoreFault
 from ipwatch.store import SqliteStore, read_events, read_state
+from tests.fakes.small_disk import fill, mounted
 from tests.fakes.states import NOON, delivery, large_state
 from tests.fakes.store_clock import SystemTime
 
 FIRST, SECOND, THIRD = (Event(Topic.TEST, NOON, {"n": n}) for n in "123")
 
 
-def unmount(folder):
-    """Away with it at once, or else as soon as nobody uses it."""
-    if os.path.ismount(folder) and subprocess.run(["umount", folder], check=False, capture_output=True).returncode:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-    folder.rmdir()
-
-
 @pytest.fixture
 def small_disk():
-    """A file system of 1 MiB, where root may mount one.
-
-    Outside pytest's own folder, which other runs clear: a mount that a killed run leaves there would be in their way.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="ipwatch-full-disk-"))
-    try:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder], check=True, capture_output=True)
+    """A file system of 1 MiB, where root may mount one."""
+    with mounted() as folder:
         yield folder
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("a tmpfs can not be mounted here")
-    finally:
-        unmount(folder)
-
-
-def fill(folder):
-    """Write until nothing fits any more; the file that fills the disk."""
-    filler = folder / "filler"
-    fd = os.open(filler, os.O_WRONLY | os.O_CREAT)
-    try:
-        for size in (65536, 4096, 1):
-            try:
-                while os.write(fd, b"x" * size):
-                    pass
-            except OSError:
-                continue
-    finally:
-        os.close(fd)
-    return filler
 
 
 def test_full_file_system(small_disk):
