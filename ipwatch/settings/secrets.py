@@ -45,8 +45,9 @@ def _from_env(reader: Reader, key: KeyPath, name: str) -> Secret | Bad:
 
 def _from_file(reader: Reader, key: KeyPath, name: str) -> Secret | Bad:
     path = reader.folder / expanded(name, reader)
-    # A bare word may be the password itself, written at the wrong place; what looks like a path is shown.
-    shown = f"the file {path}" if "/" in name else f"the file named here (in {reader.folder})"
+    # Anything else may be the password itself, written at the wrong place: base64 has slashes too.
+    sure = name.startswith(("/", "./", "../", "~/")) or ("/" in name and _exists(path.parent))
+    shown = f"the file {path}" if sure else f"the file named here (in {reader.folder})"
     try:
         text = _read(path)
     except UnicodeDecodeError:
@@ -57,6 +58,13 @@ def _from_file(reader: Reader, key: KeyPath, name: str) -> Secret | Bad:
         reader.warn(key, f"{shown} can be read by every user of this machine; chmod 600 ends that")
     reader.origin(key[:-1], "file")
     return _checked(reader, key, text.rstrip("\r\n"), shown)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long, or a character no name can have
+        return False
 
 
 def _read(path: Path) -> str:

@@ -131,3 +131,9 @@ def inline(data: object) -> str:
 def test_any_data_is_settings_or_faults(tmp_path: Path, data: dict[str, object]) -> None:
     """Tables, lists and values where others belong are told, never raised."""
     everything(tmp_path, "\n".join(f"{key} = {inline(value)}" for key, value in data.items()))
+
+
+def test_a_password_with_slashes_is_no_path(tmp_path: Path) -> None:
+    """A base64 key written where a file's name belongs is not repeated in the fault."""
+    place = "[account.a]\nkind = 'dyndns2'\nserver = 'https://d.example.org'\nusername = 'u'\n"
+    assert MARK not in everything(tmp_path, place + f"password = {{ file = '{MARK}00/{MARK}==' }}")
