@@ -110,13 +110,7 @@ def trivial(batch: Batch) -> bool:
 def delivered(state: State, batch: Batch, now: datetime) -> State:
     """After a delivery: its entries are gone."""
     gone = {d.id for d in batch.deliveries}
-    health = state.notifiers.get(batch.notifier, NotifierHealth())
-    well = replace(health, failures=0, failing_since=None, reason="", delivered_at=now)
-    return replace(
-        state,
-        outbox=tuple(d for d in state.outbox if d.id not in gone),
-        notifiers={**state.notifiers, batch.notifier: well},
-    )
+    return well(replace(state, outbox=tuple(d for d in state.outbox if d.id not in gone)), batch.notifier, now)
 
 
 def failed(
@@ -132,9 +126,21 @@ def failed(
         else d
         for d in state.outbox
     )
-    health = state.notifiers.get(batch.notifier, NotifierHealth())
-    ill = replace(health, failures=health.failures + 1, failing_since=health.failing_since or now, reason=reason)
-    return replace(state, outbox=outbox, notifiers={**state.notifiers, batch.notifier: ill})
+    return ill(replace(state, outbox=outbox), batch.notifier, reason, now)
+
+
+def well(state: State, notifier: str, now: datetime) -> State:
+    """A notifier took what it was given."""
+    health = state.notifiers.get(notifier, NotifierHealth())
+    good = replace(health, failures=0, failing_since=None, reason="", delivered_at=now)
+    return replace(state, notifiers={**state.notifiers, notifier: good})
+
+
+def ill(state: State, notifier: str, reason: str, now: datetime) -> State:
+    """A notifier did not take it."""
+    health = state.notifiers.get(notifier, NotifierHealth())
+    bad = replace(health, failures=health.failures + 1, failing_since=health.failing_since or now, reason=reason)
+    return replace(state, notifiers={**state.notifiers, notifier: bad})
 
 
 def hurry(state: State) -> State:

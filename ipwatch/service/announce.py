@@ -66,7 +66,7 @@ class Announcer:
             logger.info("%s: delivered %s", batch.notifier, ", ".join(e.topic.value for e in batch.events))
         return outbox.delivered(state, batch, now)
 
-    def reflect(self, state: State) -> None:
+    def reflect(self, state: State) -> State:
         """Give the current addresses to every notifier that mirrors them and has not got them yet."""
         known = addresses(state)
         for name, notifier in self._world.notifiers.items():
@@ -80,9 +80,12 @@ class Announcer:
                 if name not in self._unwell:
                     logger.warning("%s: %s", name, error)
                 self._unwell.add(name)
+                state = outbox.ill(state, name, str(error), now)
                 continue
             self._reflected[name] = known
             self._unwell.discard(name)
+            state = outbox.well(state, name, now)
+        return state
 
 
 def addresses(state: State) -> dict[Family, Address]:

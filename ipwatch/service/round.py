@@ -215,7 +215,7 @@ class Round:
         if batches:
             self._commit()
             self.state = self._announcer.send(batches, self.state)
-        self._announcer.reflect(self.state)
+        self.state = self._announcer.reflect(self.state)
 
     # -- the disk
 

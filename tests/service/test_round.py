@@ -359,3 +359,15 @@ def test_waiting_for_the_zone_and_the_mail(house: SmallWorld) -> None:
     house.mail.broken = Unreachable("not now")
     house.run(minutes=2)
     assert house.round.hopeful(house.clock.now() + timedelta(minutes=16))
+
+
+def test_a_mirror_that_can_not_write_is_told(house: SmallWorld) -> None:
+    """A file that can not be written is told by mail once, and once that it is well again."""
+    house.mirror.broken = Unreachable("permission denied")
+    house.run(hours=3)
+    assert topics(house).count(Topic.NOTIFIER_FAILING) == 1
+    assert "permission denied" in house.mail.got[-1].text
+    house.mirror.broken = None
+    house.run(hours=1)
+    assert topics(house).count(Topic.NOTIFIER_WELL) == 1
+    assert house.mirror.got[-1].addresses == {V4: A}
