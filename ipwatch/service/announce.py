@@ -54,7 +54,7 @@ class Announcer:
         except PortError as error:
             logger.warning("%s: could not deliver %d event(s): %s", batch.notifier, len(batch.deliveries), error)
             return outbox.failed(
-                state, batch, str(error), self._world.tools.clock.now(),
+                state, batch, str(error), now,
                 maybe=isinstance(error, Unreachable) and error.sent,
                 refused=isinstance(error, Refused),
                 after=error.after if isinstance(error, Busy) else None,

@@ -1,7 +1,7 @@
 """Observe: put the question to as many sources as the judgement wants, at once, within a deadline."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from datetime import timedelta
 
@@ -20,16 +20,18 @@ class Observer:
     """Asks the sources of one configuration. Keeps no state: health comes in, observations go out."""
 
     def __init__(
-        self, sources: Sequence[Source], timeouts: Mapping[str, timedelta], clock: Clock, pool: Executor
+        self, sources: Mapping[str, Source], timeouts: Mapping[str, timedelta], clock: Clock, pool: Executor
     ) -> None:
-        self._sources = {s.id: s for s in sources}
+        self._sources = sources  # by an id that is theirs alone
         self._timeouts = timeouts
         self._clock = clock
         self._pool = pool
 
     def voices(self, family: Family) -> tuple[Voice, ...]:
         """The sources that can answer for this family."""
-        return tuple(Voice(s.id, s.operator, s.min_interval) for s in self._sources.values() if family in s.families)
+        return tuple(
+            Voice(name, s.operator, s.min_interval) for name, s in self._sources.items() if family in s.families
+        )
 
     def observe(
         self, family: Family, believed: Address | None, health: Mapping[str, SourceHealth], quorum: int

@@ -65,15 +65,24 @@ def _believed(state: State, family: Family) -> Address | None:
     return state.beliefs.get(family, Belief()).address
 
 
+def _unique(name: str, taken: Mapping[str, Source]) -> str:
+    """A name of its own for a source: two programs, or two tries of one page, may share theirs."""
+    number = 1
+    while (free := name if number == 1 else f"{name}#{number}") in taken:
+        number += 1
+    return free
+
+
 def build(settings: Settings, tools: Tools, random_id: Callable[[], str]) -> World:
     """Build every adapter that is configured, and no other."""
-    sources: list[Source] = []
+    sources: dict[str, Source] = {}
     timeouts: dict[str, timedelta] = {}
     for spec in settings.sources:
         kind: Plugin[Any, list[Source]] = plugin("source", spec.kind)
         for source in kind.build(spec.options, tools):
-            sources.append(source)
-            timeouts[source.id] = spec.options.timeout
+            name = _unique(source.id, sources)
+            sources[name] = source
+            timeouts[name] = spec.options.timeout
     providers: dict[str, Provider] = {}
     accounts: dict[str, Account] = {}
     for name, account in settings.accounts.items():
@@ -85,6 +94,8 @@ def build(settings: Settings, tools: Tools, random_id: Callable[[], str]) -> Wor
         )  # fmt: skip
     notifiers = {n.name: plugin("notifier", n.kind).build(n.options, tools) for n in settings.notifiers}
     pool = ThreadPoolExecutor(POOL, thread_name_prefix="wait")
-    observer = Observer(tuple(sources), timeouts, tools.clock, pool)
+    observer = Observer(sources, timeouts, tools.clock, pool)
     verifier = Verifier(tools.resolver, tools.clock)
-    return World(settings, tools, tuple(sources), providers, notifiers, observer, verifier, pool, accounts, random_id)
+    return World(
+        settings, tools, tuple(sources.values()), providers, notifiers, observer, verifier, pool, accounts, random_id
+    )

@@ -164,3 +164,11 @@ def test_pipe_closed(lived: tuple[House, Path]) -> None:
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
     assert b"Traceback" not in done.stderr
+
+
+def test_two_programs_of_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two sources that run the same program with other arguments are two sources."""
+    config = tmp_path / "two.toml"
+    one = '[[source]]\nkind = "command"\nargv = ["echo", "25.1.2.3"]\noperator = "{}"\n'
+    config.write_text(one.format("a") + one.format("b"))
+    assert typed(capsys, "ip", "--config", config)[:2] == (0, "25.1.2.3\n")

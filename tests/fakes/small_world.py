@@ -154,7 +154,7 @@ class SmallWorld:
         account = Account("main", z.batch, z.repairs, z.refresh, z.pause, z.service, True, self.fingerprint)
         tools: Any = Tools(self.clock, *[None] * 7)  # type: ignore[arg-type]
         timeouts = {s.id: timedelta(seconds=1) for s in self.sources}
-        observer = Observer(self.sources, timeouts, self.clock, self._pool)
+        observer = Observer({s.id: s for s in self.sources}, timeouts, self.clock, self._pool)
         return World(
             settings, tools, tuple(self.sources), {"main": z}, {"mail": self.mail, "mirror": self.mirror}, observer,
             self.zone, self._pool, {"main": account}, lambda: f"id{next(self._ids)}",  # type: ignore[arg-type]

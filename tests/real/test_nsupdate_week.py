@@ -148,7 +148,9 @@ class House:
         return replace(
             world, sources=sources, providers={"main": Mortal(world.providers["main"])}, notifiers={"mail": self.mail},
             settings=replace(settings, notifiers=(NotifierSpec("mail", "fake", NotifierOptions()),)),
-            observer=Observer(sources, {s.id: timedelta(seconds=1) for s in sources}, self.clock, world.pool),
+            observer=Observer(
+                {s.id: s for s in sources}, {s.id: timedelta(seconds=1) for s in sources}, self.clock, world.pool
+            ),
         )  # fmt: skip
 
 

@@ -36,7 +36,6 @@ def work() -> Work:
 @pytest.fixture
 def timetable(work: Work) -> Iterator[Timetable]:
     it = Timetable(work, lambda: datetime.now(UTC))
-    it.start()
     yield it
     work.free.set()
     it.stop()
@@ -45,6 +44,7 @@ def timetable(work: Work) -> Iterator[Timetable]:
 def test_a_push_during_a_round_makes_another(work: Work, timetable: Timetable) -> None:
     """Pushes that come while a round is under way make one more round after it, not none."""
     work.free.clear()
+    timetable.start()
     assert work.calls.get(timeout=5)
     for _ in range(4):
         timetable.poke()
@@ -56,7 +56,7 @@ def test_a_push_during_a_round_makes_another(work: Work, timetable: Timetable) -
 def test_works_again_when_it_said(work: Work, timetable: Timetable) -> None:
     """After the first round, which observes, the worker is woken at the time it named, to do what is due."""
     work.next = timedelta(milliseconds=50)
-    timetable.poke()
+    timetable.start()
     assert work.calls.get(timeout=5) is True
     while work.calls.get(timeout=5):
         """The rounds of start and push."""
@@ -64,6 +64,7 @@ def test_works_again_when_it_said(work: Work, timetable: Timetable) -> None:
 
 def test_outlives_a_fault(work: Work, timetable: Timetable, caplog: pytest.LogCaptureFixture) -> None:
     """A round that fails by a fault of ours is logged; the next push is served."""
+    timetable.start()
     assert work.calls.get(timeout=5)
     work.fault = KeyError("a fault")
     timetable.poke()
@@ -77,6 +78,7 @@ def test_outlives_a_fault(work: Work, timetable: Timetable, caplog: pytest.LogCa
 def test_other_jobs_take_their_turn(work: Work, timetable: Timetable) -> None:
     """What else is to be done waits for the round under way."""
     work.free.clear()
+    timetable.start()
     assert work.calls.get(timeout=5)
     done = threading.Event()
     timetable.call(done.set)
