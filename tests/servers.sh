@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the real servers that tests talk to, where this is Debian and root. Elsewhere those tests skip and say why.
 set -eu
-want="nsd:nsd named:bind9 dig:bind9-dnsutils nsupdate:bind9-dnsutils knotd:knot postfix:postfix dovecot:dovecot-core"
+want="nsd:nsd named:bind9 dig:bind9-dnsutils nsupdate:bind9-dnsutils knotd:knot postfix:postfix dovecot:dovecot-core
+  sshd:openssh-server ssh:openssh-client rsync:rsync git:git curl:curl ip:iproute2 nft:nftables tcpdump:tcpdump tmux:tmux"
 missing=
 for pair in $want; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${pair%%:*}" ] || missing="$missing ${pair#*:}"

@@ -16,4 +16,12 @@ The service's round (service/round.py) puts these together in this order:
     state         everything that is kept; outcome, event: its vocabulary
     history       what the stored events say about the past
     dnsname       host names in one spelling
+
+The laptop's half:
+
+    host          host keys, and whether a shown one is the host's
+    candidate     where the house might be, and who says so
+    forward       local, SOCKS and remote forwards
+    tunnel        one tunnel's life: the table of states
+    trouble       what ends a command: a sentence and an exit status
 """

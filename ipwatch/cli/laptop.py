@@ -1,0 +1,46 @@
+"""What the laptop's commands share: settings, the world, and the way trouble is told."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from ipwatch.core.trouble import Kind, Trouble
+from ipwatch.laptop.main import world_of
+from ipwatch.laptop.say import Say
+from ipwatch.laptop.world import World
+from ipwatch.settings.faults import SettingsFault
+from ipwatch.settings.laptop_load import load
+
+
+def with_world(arguments: argparse.Namespace, act: Callable[[World], int]) -> int:
+    """Do it with everything wired; a Trouble becomes its sentence and its exit status."""
+    as_json = getattr(arguments, "json", False)
+    say = Say(quiet=getattr(arguments, "quiet", False), as_json=as_json)
+    try:
+        settings = load(getattr(arguments, "config", None), os.environ, Path.cwd())
+        world = world_of(settings, say)
+        signal.signal(signal.SIGTERM, lambda *_: world.ending.set())
+        for warning in settings.warnings:
+            say.line(f"warning: {warning}")
+        return act(world)
+    except SettingsFault as fault:
+        for one in fault.faults:
+            print(f"ipwatch: {one}", file=sys.stderr)
+        return int(Kind.CONFIGURATION)
+    except Trouble as trouble:
+        return complain(trouble, say, as_json=as_json)
+
+
+def complain(trouble: Trouble, say: Say, *, as_json: bool) -> int:
+    """Print the sentence; gives the exit status."""
+    say.status("")
+    print(f"ipwatch: {trouble}", file=sys.stderr)
+    if as_json:
+        print(
+            json.dumps({"trouble": trouble.kind.name.lower(), "exit_status": int(trouble.kind), "text": str(trouble)})
+        )
+    return int(trouble.kind)

@@ -1,0 +1,21 @@
+"""The laptop's half: one tunnel's life is  locate -> wake -> dial -> prove -> forward.
+
+world       what every command is handed: settings, memory and ports (main.py puts it together)
+memory      what is kept between commands: pinned keys, proved addresses, boot times. Standard library only
+locate      candidates for the house, from all ways at once
+find        dial candidates as they arrive, prove them; the first that is the host wins
+login       who logs in: laptop.toml over what `ssh -G` says
+trust       collect, show and pin host keys
+wake        wake a host, directly, through another host, or by a URL; watch it boot
+supervisor  runs the table of core/tunnel.py for one host
+forwarder   the local listeners, which stay open through every loss
+socks       the SOCKS5 side of a listener
+proxy       for ssh's ProxyCommand. Standard library only until an address is known
+sshconfig   the Include file for ssh, scp, sftp, rsync, git and VS Code
+ssh         the system's ssh with the current address
+apps        start or find a remote app and forward it; presets in apps/
+say         what a waiting person sees: a status line on a terminal, plain lines in a pipe, JSON
+
+`supervisor`, `forwarder` and `apps` are written against ports/remote.py; which engine carries the traffic is decided in
+`main` alone.
+"""

@@ -1,0 +1,88 @@
+"""What a waiting person sees: a status line on a terminal, plain lines in a pipe, JSON lines, or nothing (--quiet).
+
+Everything goes to standard error; results of commands go to standard output, by the commands themselves.
+"""
+
+import json
+import os
+import sys
+import threading
+from enum import StrEnum
+from typing import Any, TextIO
+
+
+class Tone(StrEnum):
+    """How a line is meant; on a terminal its colour."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+
+
+_COLOUR = {Tone.PLAIN: "", Tone.GOOD: "\033[32m", Tone.WARN: "\033[33m", Tone.BAD: "\033[31m"}
+
+
+class Say:
+    """Writes for people. A status is replaced in place on a terminal, written once as a line elsewhere."""
+
+    def __init__(self, out: TextIO = sys.stderr, *, quiet: bool = False, as_json: bool = False) -> None:
+        self._out = out
+        self._quiet = quiet
+        self._json = as_json
+        self._terminal = out.isatty() and not as_json
+        self._colour = self._terminal and "NO_COLOR" not in os.environ
+        self._lock = threading.Lock()
+        self._status = ""
+
+    @property
+    def on_terminal(self) -> bool:
+        """Whether a person watches."""
+        return self._terminal
+
+    def line(self, text: str, tone: Tone = Tone.PLAIN, **facts: Any) -> None:
+        """One line that stays. facts: further keys of the JSON form. Warnings and faults are written even if quiet."""
+        if self._quiet and tone in {Tone.PLAIN, Tone.GOOD}:
+            return
+        with self._lock:
+            if self._json:
+                self._write(json.dumps({"tone": tone.value, "text": text, **facts}, ensure_ascii=False) + "\n")
+                return
+            self._clear()
+            self._write(f"{_COLOUR[tone]}{text}\033[0m\n" if self._colour and tone is not Tone.PLAIN else text + "\n")
+            self._redraw()
+
+    def status(self, text: str) -> None:
+        """What is going on now; "" for nothing. In a pipe each different status is one line."""
+        with self._lock:
+            if self._quiet or text == self._status:
+                return
+            if self._json:
+                if text:
+                    self._write(json.dumps({"status": text}, ensure_ascii=False) + "\n")
+            elif self._terminal:
+                self._clear()
+            elif text:
+                self._write(text + "\n")
+            self._status = text
+            if self._terminal:
+                self._redraw()
+
+    def _clear(self) -> None:
+        if self._terminal and self._status:
+            self._write("\r\033[K")
+
+    def _redraw(self) -> None:
+        if self._terminal and self._status:
+            try:
+                width = os.get_terminal_size(self._out.fileno()).columns
+            except (OSError, ValueError):
+                width = 80
+            self._write(self._status[: max(1, width - 1)])
+
+    def _write(self, text: str) -> None:
+        try:
+            self._out.write(text)
+            self._out.flush()
+        except (OSError, ValueError):  # nobody reads any more: no reason to stop working
+            pass
