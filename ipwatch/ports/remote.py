@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from ipwatch.core.candidate import Spot
 from ipwatch.core.forward import Forward, Target
 from ipwatch.core.host import HostKey, Pins
+from ipwatch.core.ssh_faults import NotSsh as NotSsh  # noqa: PLC0414 - defined where no heavy import is before it
 
 
 class Prompt(NamedTuple):
@@ -45,10 +46,6 @@ class Stranger(Exception):
         super().__init__(f"its host key is {key.kind} {key.fingerprint}" + (", which is revoked" if revoked else ""))
         self.key = key
         self.revoked = revoked
-
-
-class NotSsh(Exception):
-    """What answers is no SSH server we can talk to; str() is a clause ("it speaks HTTP", "it says nothing")."""
 
 
 class LoginRefused(Exception):
