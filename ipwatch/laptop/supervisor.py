@@ -1,0 +1,298 @@
+"""Runs the table of core/tunnel.py for one host: does what the table asks for, and reports to it what happened.
+
+One thread decides (`_run`); searches, wakes and whatever may wait run in threads of their own and report by `_post`.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import NamedTuple
+
+from ipwatch.core import tunnel as table
+from ipwatch.core.candidate import Spot
+from ipwatch.core.forward import Forward, Sort
+from ipwatch.core.trouble import Kind, Trouble
+from ipwatch.core.tunnel import State, Tunnel
+from ipwatch.laptop.find import Finding, Sight
+from ipwatch.laptop.forwarder import Events, Forwarder
+from ipwatch.laptop.remember import Remembering
+from ipwatch.laptop.report import Report
+from ipwatch.laptop.watch import Watch
+from ipwatch.laptop.world import World
+from ipwatch.ports import Refused, Unreachable
+from ipwatch.ports.remote import Link, LoginRefused
+from ipwatch.settings.laptop_model import Host
+
+TICK = 0.25  # seconds between two looks at the clock
+SEARCH_WITHIN = timedelta(seconds=20)
+LOGIN_WITHIN = timedelta(seconds=30)
+SHUN_FOR = timedelta(seconds=60)  # a stranger is not called again so soon: it will not have changed
+
+
+class _Arrived(NamedTuple):
+    """A search ended with a link."""
+
+    link: Link
+    finding: Finding
+
+
+class Supervisor:
+    """Keeps a tunnel to one host and its forwards, until `stop` or a Trouble that asking again can not cure."""
+
+    def __init__(self, world: World, host: Host, forwards: Sequence[Forward], *, stay: bool = False) -> None:
+        self._world = world
+        self._host = host
+        self._first = tuple(f for f in forwards if f.sort is not Sort.REMOTE)
+        self._remote = [f for f in forwards if f.sort is Sort.REMOTE]
+        takes = host.wake.takes if host.wake else table.Rules().wake_within
+        self._rules = table.Rules(wakeable=host.wake is not None, stay=stay, wake_within=takes)
+        self._tunnel = Tunnel()
+        self._inbox: queue.SimpleQueue[table.Happening | _Arrived] = queue.SimpleQueue()
+        self._report = Report(world.say, host.name, world.now)
+        self._forwarder = Forwarder(world.now, Events(self._knock, self._report.aside))
+        self._link: Link | None = None
+        self._changed = threading.Condition()
+        self._ended = False
+        self._trouble: Trouble | None = None
+        self._stopping = threading.Event()
+        self._cancel = threading.Event()
+        self._shunned: dict[Spot, timedelta] = {}
+        self._answers: dict[str, str] = {}
+        self._acts: list[Callable[[Link], None]] = []
+        self._workers: set[threading.Thread] = set()
+        self._thread = threading.Thread(target=self._run, name=f"tunnel {host.name}", daemon=True)
+
+    def start(self) -> None:
+        """Open the listeners (raises Trouble PORT_TAKEN, then nothing is left open) and begin."""
+        try:
+            for forward in self._first:
+                self._forwarder.add(forward)
+        except Trouble:
+            self._forwarder.close()
+            raise
+        self._forwarder.start()
+        self._thread.start()
+
+    def link(self, within: timedelta) -> Link:
+        """The link, waited for; raises the Trouble the tunnel ended with, or UNREACHABLE when the time is over."""
+        until = self._world.now() + within
+        with self._changed:
+            while self._link is None:
+                if self._ended:
+                    raise self._trouble or Trouble(Kind.INTERRUPTED, "the tunnel was ended")
+                left = (until - self._world.now()).total_seconds()
+                if left <= 0:
+                    seconds = within.total_seconds()
+                    raise Trouble(Kind.UNREACHABLE, f"no link to {self._host.name} within {seconds:g} s")
+                self._changed.wait(min(left, TICK))
+            return self._link
+
+    def forward(self, forward: Forward) -> None:
+        """Add a forward while it runs; raises Trouble."""
+        if forward.sort is not Sort.REMOTE:
+            self._forwarder.add(forward)
+            return
+        self._remote.append(forward)
+        with self._changed:
+            link = self._link
+        if link is not None:
+            self._listen_there(link, (forward,))
+
+    def on_up(self, act: Callable[[Link], None]) -> None:
+        """Call it, in a thread, each time the link comes up, and at once if it is up."""
+        with self._changed:
+            self._acts.append(act)
+            link = self._link
+        if link is not None:
+            self._work(partial(act, link), "on up")
+
+    def wait(self) -> Trouble | None:
+        """Wait for its end: the Trouble, or None after `stop` or world.ending."""
+        with self._changed:
+            while not self._ended:
+                self._changed.wait(TICK)
+        return self._trouble
+
+    def stop(self) -> None:
+        """End it; nothing is left open when this returns."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+    # The deciding thread.
+
+    def _run(self) -> None:
+        self._post(table.Begin(self._world.now()))
+        watch = Watch(self._world, TICK)
+        try:
+            while not (self._stopping.is_set() or self._world.ending.is_set() or self._trouble):
+                self._take(watch)
+        finally:
+            self._finish()
+
+    def _take(self, watch: Watch) -> None:
+        """One happening, or a tick; and whether the machine slept or moved meanwhile."""
+        try:
+            happening = self._inbox.get(timeout=TICK)
+        except queue.Empty:
+            happening = None
+        now = self._world.now()
+        if changed := watch.changed(now, expecting=happening is None):
+            self._report.aside(changed)
+            self._step(table.Resumed(now))
+        if isinstance(happening, _Arrived):
+            self._arrive(happening)
+        elif happening is not None:
+            self._step(happening)
+        link = self._link
+        self._step(table.Ticked(now, link.heard() if link else None))
+        self._forwarder.tick()
+        self._report.show(self._tunnel, self._forwarder, link.spot if link else None)
+
+    def _step(self, happening: table.Happening) -> None:
+        before = self._tunnel
+        self._tunnel, commands = table.step(before, happening, self._rules)
+        self._report.moved(before, self._tunnel, happening)
+        for command in commands:
+            self._do(command)
+
+    def _do(self, command: table.Command) -> None:
+        match command:
+            case table.Search():
+                self._work(self._search, "search")
+            case table.Wake():
+                self._work(self._wake, "wake")
+            case table.Ping():
+                if self._link is not None:
+                    self._link.ping()
+            case table.Cut():
+                self._let_go()
+            case table.Stop(kind, sentence):
+                self._trouble = Trouble(kind, sentence)
+
+    def _arrive(self, arrived: _Arrived) -> None:
+        """The table decides whether the link is wanted; a link that comes too late is let go."""
+        link = arrived.link
+        self._step(table.Up(self._world.now()))
+        if self._tunnel.state is not State.UP or self._link is not None:
+            link.cut()
+            return
+        with self._changed:
+            self._link = link
+            acts = list(self._acts)
+            self._changed.notify_all()
+        link.watch(lambda reason: self._lost(link, reason))
+        self._shunned.clear()
+        self._forwarder.up(link)
+        self._report.arrived(arrived.finding, (*self._forwarder.forwards, *self._remote))
+        for act in acts:
+            self._work(partial(act, link), "on up")
+        if self._remote:
+            self._work(partial(self._listen_there, link, tuple(self._remote)), "remote forwards")
+
+    def _let_go(self) -> None:
+        with self._changed:
+            link, self._link = self._link, None
+        self._forwarder.down()
+        if link is not None:
+            link.cut()
+
+    def _finish(self) -> None:
+        self._cancel.set()
+        self._let_go()
+        self._forwarder.close()
+        self._report.done()
+        for worker in list(self._workers):
+            worker.join(5)
+        while not self._inbox.empty():  # a link that arrived while we were ending
+            late = self._inbox.get()
+            if isinstance(late, _Arrived):
+                late.link.cut()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    # What other threads do.
+
+    def _post(self, happening: table.Happening | _Arrived) -> None:
+        self._inbox.put(happening)
+
+    def _knock(self) -> None:
+        self._post(table.Knocked(self._world.now()))
+
+    def _lost(self, link: Link, reason: str) -> None:
+        if self._link is link:
+            self._post(table.Lost(self._world.now(), reason))
+
+    def _work(self, act: Callable[[], None], name: str) -> None:
+        def run() -> None:
+            try:
+                act()
+            finally:
+                self._workers.discard(worker)
+
+        worker = threading.Thread(target=run, name=f"{name} {self._host.name}", daemon=True)
+        self._workers.add(worker)
+        worker.start()
+
+    def _search(self) -> None:
+        """Find, prove, log in; whatever comes of it is posted, a fault of our own too."""
+        told: table.Happening | _Arrived = self._vain(Kind.NOT_WELL, "the search ended with a fault of ipwatch's own")
+        try:
+            told = self._found()
+        except Trouble as trouble:
+            told = self._vain(trouble.kind, str(trouble))
+        except LoginRefused as error:
+            told = self._vain(Kind.LOGIN_REFUSED, f"{self._host.name} does not let you in: {error}")
+        except Unreachable as error:
+            told = self._vain(Kind.UNREACHABLE, f"{self._host.name} was found but then went away: {error}")
+        finally:
+            self._post(told)
+
+    def _found(self) -> _Arrived:
+        from ipwatch.laptop.login import login_of  # noqa: PLC0415 - runs `ssh -G`, not before it is needed
+
+        now = self._world.now()
+        shun = [spot for spot, at in self._shunned.items() if now - at < SHUN_FOR] if self._tunnel.was_up else []
+        finder = self._world.finder(self._world)
+        finding = finder.find(self._host, SEARCH_WITHIN, self._sighted, shun=shun, cancel=self._cancel)
+        if self._cancel.is_set():
+            finding.session.close()
+            raise Trouble(Kind.INTERRUPTED, "the tunnel was ended")
+        who = login_of(self._world, self._host)
+        remembering = Remembering(who.ask, self._answers)
+        return _Arrived(finding.session.login(who._replace(ask=remembering), LOGIN_WITHIN), finding)
+
+    def _vain(self, kind: Kind, sentence: str) -> table.Vain:
+        return table.Vain(self._world.now(), kind, sentence, self._world.chance())
+
+    def _sighted(self, sight: Sight) -> None:
+        now = self._world.now()
+        if sight.what == "dialling":
+            self._post(table.Found(now))
+        elif sight.what == "connected":
+            self._post(table.Connected(now))
+        elif sight.what == "stranger" and sight.spot is not None:
+            self._shunned[sight.spot] = now
+        self._report.sighted(sight)
+
+    def _wake(self) -> None:
+        from ipwatch.laptop.wake import send_wake  # noqa: PLC0415 - most tunnels never wake anything
+
+        try:
+            self._report.aside(send_wake(self._world, self._host))
+        except Trouble as trouble:
+            self._post(table.WakeEnded(self._world.now(), str(trouble)))
+        else:
+            self._post(table.WakeEnded(self._world.now()))
+
+    def _listen_there(self, link: Link, forwards: Sequence[Forward]) -> None:
+        for forward in forwards:
+            try:
+                link.remote(forward)
+            except Refused as error:
+                self._report.warn(f"{forward.name}: {self._host.name} does not listen on port {forward.port}: {error}")
+            except Unreachable:  # the loss is told by itself
+                return
