@@ -1,9 +1,7 @@
 """Values of the configuration -> fields of settings classes, by their types. Every fault is noted, none is raised."""
 
-import math
 import types
 from collections.abc import Mapping
-from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -11,15 +9,12 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 
 from ipwatch.ports import Options, Secret
-from ipwatch.settings import duration
-from ipwatch.settings.faults import among, nearest
+from ipwatch.settings.plain import choice, plain
 from ipwatch.settings.reader import BAD, Bad, Reader
-from ipwatch.settings.secrets import expanded, secret
+from ipwatch.settings.secrets import secret
 from ipwatch.settings.toml import KeyPath
 
 O = TypeVar("O", bound=Options)  # noqa: E741
-
-_NEVER_ZERO = {"timeout", "interval"}
 
 
 def table(reader: Reader, key: KeyPath, cls: type[O], raw: Any, beside: frozenset[str] = frozenset()) -> O | Bad:
@@ -72,75 +67,7 @@ def value(reader: Reader, key: KeyPath, kind: Any, raw: Any) -> Any:  # noqa: PL
         return choice(reader, key, raw, {str(member.value): member for member in kind})
     if isinstance(kind, type) and issubclass(kind, Options):
         return table(reader, key, kind, raw)
-    return _plain(reader, key, kind, raw)
-
-
-def _plain(reader: Reader, key: KeyPath, kind: Any, raw: Any) -> Any:  # noqa: PLR0911 - one return per type
-    if kind is timedelta:
-        return _duration(reader, key, raw)
-    if kind is Path:
-        return _path(reader, key, raw)
-    if kind is str and isinstance(raw, str):
-        return raw
-    if kind is bool and isinstance(raw, bool):
-        return raw
-    if kind is int and isinstance(raw, int) and not isinstance(raw, bool):
-        return raw if abs(raw) < 2**63 else reader.fault(key, "the number is too large")
-    if kind is float and isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
-        return float(raw)
-    words = {str: 'text in "quotes"', bool: "true or false", int: "a whole number", float: "a finite number"}
-    return reader.fault(key, f"this is {words.get(kind, 'something else')}, not {_word(raw)}")
-
-
-def _word(raw: Any) -> str:  # noqa: PLR0911 - one return per type
-    """What a value is, never what it holds."""
-    match raw:
-        case bool():
-            return "true or false"
-        case str():
-            return "text"
-        case int():
-            return "a number"
-        case float():
-            return "a number with a point"
-        case list():
-            return "a list"
-        case dict():
-            return "a table"
-        case _:
-            return "a date or a time"
-
-
-def _duration(reader: Reader, key: KeyPath, raw: Any) -> timedelta | Bad:
-    if isinstance(raw, int) and not isinstance(raw, bool) and 0 < raw < 100_000_000:
-        meant = duration.spell(timedelta(seconds=raw))
-        return reader.fault(key, f'a duration needs its unit: {key[-1]} = "{meant}" if seconds are meant')
-    if not isinstance(raw, str):
-        return reader.fault(key, duration.HOW)
-    try:
-        time = duration.parse(raw)
-    except duration.BadDuration as error:
-        return reader.fault(key, str(error))
-    if not time and key[-1] in _NEVER_ZERO:
-        return reader.fault(key, "it can not be zero")
-    return time
-
-
-def _path(reader: Reader, key: KeyPath, raw: Any) -> Path | Bad:
-    if not isinstance(raw, str) or not raw.strip():
-        return reader.fault(key, 'this is the path of a file, text in "quotes"')
-    if not raw.isprintable():
-        return reader.fault(key, "the path holds a control character")
-    return reader.folder / expanded(raw, reader)
-
-
-def choice(reader: Reader, key: KeyPath, raw: Any, choices: Mapping[str, Any]) -> Any:
-    """One of the permitted words."""
-    if isinstance(raw, str | int) and not isinstance(raw, bool) and str(raw) in choices:
-        return choices[str(raw)]
-    meant = nearest(raw, tuple(choices)) if isinstance(raw, str) else None
-    hint = f"'{raw}' is not; did you mean '{meant}'?" if meant else among(tuple(choices))
-    return reader.fault(key, f"this is not one of the permitted words: {hint}")
+    return plain(reader, key, kind, raw)
 
 
 def _list(reader: Reader, key: KeyPath, arguments: tuple[Any, ...], raw: Any) -> tuple[Any, ...] | Bad:

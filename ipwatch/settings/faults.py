@@ -1,11 +1,10 @@
 """What is wrong with a configuration: a place and a sentence each."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One fault. place: "ipwatch.toml:3" or "environment IPWATCH_..."; message: begins with the offending key."""
 
     place: str

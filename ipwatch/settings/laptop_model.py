@@ -11,6 +11,16 @@ from ipwatch.core.host import HostKey
 
 Engine = Literal["paramiko", "openssh"]
 
+# Two operators, by address: a resolver that lies about names can not lead them astray. Both take RFC 8484 over
+# HTTP/1.1 (developers.cloudflare.com/1.1.1.1/encryption/dns-over-https and
+# developers.google.com/speed/public-dns/docs/doh, 2026-11); Quad9 stopped that on 2025-12-15
+# (quad9.net/news/blog/doh-http-1-1-retirement).
+DOH = ("https://1.1.1.1/dns-query", "https://8.8.8.8/dns-query")
+# What Android asks (NetworkMonitor); plain http, so that a portal can answer instead.
+PROBE = "http://connectivitycheck.gstatic.com/generate_204"
+# Synology's tool; full path, since sshd's PATH there has no sbin of its own; -n: there is nobody to type a password.
+WAKE_COMMAND = "sudo -n /usr/syno/sbin/synonet --wake {mac} eth0"
+
 
 class Wake(NamedTuple):
     """How a host is woken. via: "direct", or the name of the host that runs `command`; or "" with a `url`.
@@ -24,6 +34,10 @@ class Wake(NamedTuple):
     url: str = ""
     broadcast: tuple[str, ...] = ()
     takes: timedelta = timedelta(minutes=4)
+
+    def __repr__(self) -> str:
+        url = "***" if self.url else ""  # may hold a token
+        return f"Wake(via={self.via!r}, command={self.command!r}, url={url!r}, takes={self.takes!r})"
 
 
 class App(NamedTuple):

@@ -1,19 +1,15 @@
 """The one way in: configuration file, environment and secret files -> Settings, or every fault at once."""
 
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ipwatch.settings import build, check, locate, override, toml
+from ipwatch.settings import build, check, files, locate, override, toml
 from ipwatch.settings.convert import table
-from ipwatch.settings.faults import Fault, SettingsFault, among, nearest
+from ipwatch.settings.faults import SettingsFault, among, nearest
 from ipwatch.settings.model import Settings
 from ipwatch.settings.reader import Bad, Reader
-from ipwatch.settings.secrets import reason, world_readable
 from ipwatch.settings.tables import StateTable, WatchTable
-
-LIMIT = 1_048_576  # bytes of a configuration file: ten thousand records fit
 
 _TABLES = ("watch", "state", "source", "account", "record", "notify")
 _LATER = ("web", "host")  # of the same file, for parts of the program this version does not have
@@ -29,40 +25,13 @@ def load(path: Path | None, environ: Mapping[str, str], cwd: Path, *, root: Path
     reader = Reader(file, file.parent if file else cwd, environ, root)
     data: dict[str, Any] = {}
     if file is not None:
-        text = _text(file, locate.named_by(path, environ))
-        data = _parsed(file, text)
+        text = files.text(file, locate.named_by(path, environ))
+        data = files.parsed(file, text)
         reader.lines = toml.lines(text)
     settings = _settings(reader, override.apply(reader, data, cwd), cwd)
     if reader.faults:
         raise SettingsFault(reader.told())
     return settings
-
-
-def _text(file: Path, named_by: str) -> str:
-    """The file's text; raises SettingsFault."""
-    try:
-        if file.is_dir():
-            raise OSError("it is a folder (Docker makes one where the file to be mounted is missing)")
-        if not stat.S_ISREG(file.stat().st_mode):
-            raise OSError("it is not a regular file")
-        with file.open("rb") as opened:
-            content = opened.read(LIMIT + 1)
-        if len(content) > LIMIT:
-            raise OSError(f"it is larger than {LIMIT // 1024} KiB")
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise SettingsFault([Fault(f"{file}:{line}", "the file is not UTF-8 text")]) from None
-    except (OSError, ValueError) as error:
-        by = f" (named by {named_by})" if named_by else ""
-        raise SettingsFault([Fault(str(file), f"the configuration can not be read: {reason(error)}{by}")]) from None
-
-
-def _parsed(file: Path, text: str) -> dict[str, Any]:
-    try:
-        return toml.parse(text)
-    except toml.BadToml as error:
-        raise SettingsFault([Fault(f"{file}:{error.line}", f"column {error.column}: {error}")]) from None
 
 
 def _settings(reader: Reader, data: dict[str, Any], cwd: Path) -> Settings:
@@ -109,5 +78,5 @@ def _state(reader: Reader, raw: Any, cwd: Path) -> Path:
 
 
 def _readable_by_all(reader: Reader) -> None:
-    if reader.path is not None and reader.inline and world_readable(reader.path):
+    if reader.path is not None and reader.inline and files.world_readable(reader.path):
         reader.warn((), "every user of this machine can read this file, and it holds secrets; chmod 600 ends that")

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +29,6 @@ def spelt(key: KeyPath) -> str:
     return text
 
 
-@dataclass
 class Reader:
     """One reading of one configuration.
 
@@ -39,17 +37,25 @@ class Reader:
     inline: whether a secret stands in the file itself.
     """
 
-    path: Path | None
-    folder: Path
-    environ: Mapping[str, str]
-    root: Path = Path("/")
-    lines: Mapping[KeyPath, int] = field(default_factory=dict)
-    overrides: dict[KeyPath, str] = field(default_factory=dict)
-    faults: list[tuple[int, Fault]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    origins: dict[str, str] = field(default_factory=dict)
-    secrets: set[str] = field(default_factory=set)
-    inline: bool = False
+    def __init__(
+        self,
+        path: Path | None,
+        folder: Path,
+        environ: Mapping[str, str],
+        root: Path = Path("/"),
+        lines: Mapping[KeyPath, int] | None = None,
+    ) -> None:
+        self.path = path
+        self.folder = folder
+        self.environ = environ
+        self.root = root
+        self.lines: Mapping[KeyPath, int] = lines or {}
+        self.overrides: dict[KeyPath, str] = {}
+        self.faults: list[tuple[int, Fault]] = []
+        self.warnings: list[str] = []
+        self.origins: dict[str, str] = {}
+        self.secrets: set[str] = set()
+        self.inline = False
 
     def line(self, key: KeyPath) -> int:
         """The line of the key, or of the nearest table around it; 0 for none."""

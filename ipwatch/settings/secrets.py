@@ -7,6 +7,7 @@ from typing import Any
 
 from ipwatch.ports import Secret
 from ipwatch.settings.faults import nearest
+from ipwatch.settings.files import expanded, reason, world_readable
 from ipwatch.settings.reader import Bad, Reader
 from ipwatch.settings.toml import KeyPath
 
@@ -44,7 +45,7 @@ def _from_env(reader: Reader, key: KeyPath, name: str) -> Secret | Bad:
 
 
 def _from_file(reader: Reader, key: KeyPath, name: str) -> Secret | Bad:
-    path = reader.folder / expanded(name, reader)
+    path = reader.folder / expanded(name, reader.environ)
     # Anything else may be the password itself, written at the wrong place: base64 has slashes too.
     sure = name.startswith(("/", "./", "../", "~/")) or ("/" in name and _exists(path.parent))
     shown = f"the file {path}" if sure else f"the file named here (in {reader.folder})"
@@ -99,32 +100,3 @@ def _open_to_all(path: Path, root: Path) -> bool:
     """Whether every user may read it and there may be others: Docker and Podman mount secrets readable to all at
     /run/secrets, but in one container only (https://docs.docker.com/compose/how-tos/use-secrets/, 2026-11)."""
     return world_readable(path) and not path.is_relative_to(root / "run" / "secrets")
-
-
-def world_readable(path: Path) -> bool:
-    """Whether the file's mode lets every user of the machine read it."""
-    try:
-        return bool(path.stat().st_mode & stat.S_IROTH)
-    except OSError:  # gone since it was read
-        return False
-
-
-def expanded(name: str, reader: Reader) -> Path:
-    """A path as written, with "~" as the user's home folder."""
-    home = reader.environ.get("HOME", "")
-    return Path(home + name[1:]) if home and (name == "~" or name.startswith("~/")) else Path(name)
-
-
-def reason(error: OSError | ValueError) -> str:
-    """Why a file can not be read, without its name."""
-    match error:
-        case FileNotFoundError():
-            return "there is no such file"
-        case PermissionError():
-            return "permission denied"
-        case OSError(strerror=None):
-            return str(error)
-        case OSError():
-            return str(error.strerror).lower()
-        case _:
-            return "the name holds a character no file name can have"

@@ -8,7 +8,8 @@ import pytest
 from ipwatch.core.address import Family
 from ipwatch.ports import Secret
 from ipwatch.settings.faults import SettingsFault
-from ipwatch.settings.load import LIMIT, load
+from ipwatch.settings.files import LIMIT
+from ipwatch.settings.load import load
 from tests.fakes.settings import faults, read, told
 
 GOOD = """\

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ipwatch.ports import Secret
-from ipwatch.settings.secrets import reason
+from ipwatch.settings.files import reason
 from tests.fakes.settings import read, told
 
 ACCOUNT = "[account.a]\nkind = 'duckdns'\ntoken = {}\n[[record]]\nname = 'x.duckdns.org'\naccount = 'a'\n"
