@@ -13,7 +13,6 @@ from ipwatch.core.candidate import Spot
 PORTS = (9, 7)  # discard and echo: the ones network cards, routers and other tools use for magic packets
 BURST = tuple(timedelta(milliseconds=ms) for ms in (0, 100, 500))  # one packet is easily lost by a card half asleep
 EVERYBODY = "255.255.255.255"
-SYNONET = "sudo -n /usr/syno/sbin/synonet --wake {mac} eth0"  # DSM 7; sshd's PATH there lacks /usr/syno/sbin
 
 # OpenSSH 9.8 and later hold 1 s against an address for each connection that ends without a login, and turn it away
 # once 15 s have come together (sshd_config(5), PerSourcePenalties, 2024-07). One in 4 s never gets there.
@@ -129,6 +128,12 @@ def progress(stage: Stage, elapsed: timedelta, estimate: float | None) -> str:
     if estimate is None:
         return text
     return f"{text} of about {estimate:.0f} s" if seconds <= estimate else f"{text}, usually {estimate:.0f} s"
+
+
+def span(time: timedelta) -> str:
+    """A time to wait, as people say it: "90 s", "4 min"."""
+    seconds = round(time.total_seconds())
+    return f"{seconds // 60} min" if seconds and seconds % 60 == 0 else f"{seconds} s"
 
 
 _REACHED = (

@@ -17,7 +17,7 @@ from ipwatch.laptop.world import World
 from ipwatch.ports import HttpRequest, InterfaceAddress, PortError, Unreachable
 from ipwatch.ports.remote import Destination, Link, LoginRefused, Sent
 from ipwatch.protocols.magic_packet import BadMac, parse_mac
-from ipwatch.settings.laptop_model import Host, Wake
+from ipwatch.settings.laptop_model import WAKE_COMMAND, Host, Wake
 
 _FIND = timedelta(seconds=20)  # the host that wakes
 _LOGIN = timedelta(seconds=20)
@@ -137,7 +137,7 @@ def _few(faults: list[str]) -> str:
 
 
 class _Hook:
-    """A POST to somebody who wakes it."""
+    """A POST to somebody who wakes it. Plain http where the configuration says so; redirects of a POST are answers."""
 
     name = "url"
     again: timedelta | None = None
@@ -150,7 +150,7 @@ class _Hook:
     def send(self) -> str:
         place = urlsplit(self._url).hostname or "the URL"
         try:
-            answer = self._world.http.send(HttpRequest(self._url, "POST", body=b"", insecure=_near(place)), _POST)
+            answer = self._world.http.send(HttpRequest(self._url, "POST", body=b"", insecure=True), _POST)
         except PortError as error:
             raise Trouble(Kind.WAKE_FAILED, f"{self._host.name} can not be woken by URL: {error}") from None
         if not 200 <= answer.status < 300:
@@ -163,16 +163,12 @@ class _Hook:
         return False
 
 
-def _near(host: str) -> bool:
-    """Whether plain http is acceptable: the address says that it does not leave the house."""
-    try:
-        return ip_address(host).is_private
-    except ValueError:
-        return host == "localhost"
-
-
 class _Through:
-    """A command run by another host of the house, over one SSH connection that is kept while one waits."""
+    """A command run by another host of the house, over one SSH connection that is kept while one waits.
+
+    Synology's is the default. Others: `wakeonlan {mac}`, `etherwake {mac}` (as root), and where the service runs in a
+    container with the host's network `docker exec ipwatch ipwatch wake {host}`.
+    """
 
     again: timedelta | None = timedelta(seconds=30)
 
@@ -180,7 +176,7 @@ class _Through:
         self.name = wake.via
         self._world, self._host = world, host
         self._other = world.host(wake.via)
-        template = wake.command or waking.SYNONET
+        template = wake.command or WAKE_COMMAND
         self._command = waking.filled(template, _values(host, wake, template))
         self._link: Link | None = None
         self._user = ""
