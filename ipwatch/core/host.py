@@ -6,7 +6,7 @@ import hashlib
 from enum import StrEnum
 from typing import NamedTuple
 
-# RFC 4253 6.6, RFC 8709 4, RFC 5656 3.1, and OpenSSH's PROTOCOL.u2f (2026-11). Order: which one is asked for first.
+# RFC 8709 4, RFC 5656 3.1, RFC 4253 6.6. Order: which one is asked for first.
 KINDS = (
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -14,6 +14,10 @@ KINDS = (
     "ecdsa-sha2-nistp521",
     "ssh-rsa",
 )
+
+
+# How many strings (RFC 4251 5) a key of that type is made of, its name included; the same sources.
+_FIELDS = {KINDS[0]: 2, KINDS[1]: 3, KINDS[2]: 3, KINDS[3]: 3, KINDS[4]: 3}
 
 
 class BadKey(ValueError):
@@ -36,9 +40,11 @@ class HostKey(NamedTuple):
             blob = base64.b64decode(words[1], validate=True)
         except (binascii.Error, ValueError):
             raise BadKey("its second word is not base64") from None
-        name = words[0].encode("ascii", "replace")
-        if blob[: 4 + len(name)] != len(name).to_bytes(4, "big") + name:
+        fields = _strings(blob)
+        if not words[0].isascii() or not words[0].isprintable() or fields[:1] != [words[0].encode()]:
             raise BadKey("its base64 part is not a key of the type its first word names")
+        if words[0] in _FIELDS and (len(fields), sum(4 + len(f) for f in fields)) != (_FIELDS[words[0]], len(blob)):
+            raise BadKey("its base64 part is not complete")
         return cls(words[0], blob)
 
     @property
@@ -50,6 +56,15 @@ class HostKey(NamedTuple):
     def fingerprint(self) -> str:
         """As ssh-keygen -l shows it: "SHA256:..." without padding."""
         return "SHA256:" + base64.b64encode(hashlib.sha256(self.blob).digest()).decode().rstrip("=")
+
+
+def _strings(blob: bytes) -> list[bytes]:
+    """The complete strings a key begins with (RFC 4251 5)."""
+    found, at = [], 0
+    while at + 4 <= len(blob) and at + 4 + (length := int.from_bytes(blob[at : at + 4])) <= len(blob):
+        found.append(blob[at + 4 : at + 4 + length])
+        at += 4 + length
+    return found
 
 
 class Verdict(StrEnum):
