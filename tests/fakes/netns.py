@@ -1,0 +1,91 @@
+"""Network namespaces of the tests' own: made, used and removed here; nothing in them can reach the outside."""
+
+import ctypes
+import itertools
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+_count = itertools.count(1)
+_CLONE_NEWNET = 0x40000000  # clone(2)
+
+
+def needs_namespaces() -> None:
+    """Skip the test with the reason where namespaces can not be made."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to make network namespaces")
+    for program in ("ip", "nft"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    probe = subprocess.run(["ip", "netns", "add", "ipwprobe"], capture_output=True, text=True, check=False)
+    subprocess.run(["ip", "netns", "del", "ipwprobe"], capture_output=True, check=False)
+    if probe.returncode:
+        pytest.skip(f"network namespaces can not be made here: {probe.stderr.strip()}")
+
+
+def ip(*words: str) -> None:
+    """Run ip(8); its own words when it fails."""
+    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False, timeout=20)
+    assert done.returncode == 0, f"ip {' '.join(words)}: {done.stderr.strip()}"
+
+
+class Namespace:
+    """One network namespace, with its loopback up."""
+
+    def __init__(self, label: str) -> None:
+        self.name = f"ipw{os.getpid()}-{next(_count)}-{label}"
+        ip("netns", "add", self.name)
+        self.ip("link", "set", "lo", "up")
+
+    @property
+    def prefix(self) -> list[str]:
+        """Words before a command that make it run inside."""
+        return ["ip", "netns", "exec", self.name]
+
+    def ip(self, *words: str) -> None:
+        """ip(8) inside."""
+        ip("-n", self.name, *words)
+
+    def nft(self, text: str) -> None:
+        """Apply rules inside, nft(8) syntax."""
+        done = subprocess.run([*self.prefix, "nft", "-f", "-"], input=text, capture_output=True, text=True, check=False,
+                              timeout=20)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+
+    def run(self, words: Sequence[str], within: float = 30) -> "subprocess.CompletedProcess[str]":
+        """A command inside, to its end."""
+        return subprocess.run([*self.prefix, *words], capture_output=True, text=True, check=False, timeout=within)
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """This thread's new sockets belong to the namespace for the block."""
+        here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        there = os.open(f"/run/netns/{self.name}", os.O_RDONLY)
+        try:
+            _setns(there)
+            yield
+        finally:
+            _setns(here)
+            os.close(here)
+            os.close(there)
+
+    def close(self) -> None:
+        """End what still runs inside, and remove it."""
+        listed = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True, check=False)
+        for pid in listed.stdout.split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), 9)
+        with suppress(AssertionError):
+            ip("netns", "del", self.name)
+        assert not Path(f"/run/netns/{self.name}").exists()
+
+
+def _setns(descriptor: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(descriptor, _CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
