@@ -108,7 +108,8 @@ class _Direct:
         self._world, self._host, self._wake, self._mac = world, host, wake, _mac(host)
 
     def send(self) -> str:
-        own = [(one.interface, ip_interface((one.address, one.prefix))) for one in own_addresses(self._world)]
+        usable = [one for one in own_addresses(self._world) if not one.tentative]
+        own = [(one.interface, ip_interface((one.address, one.prefix))) for one in usable]
         lan = self._host.lan.ip if self._host.lan else ""
         plan = [Destination(*place) for place in waking.places(own, lan, self._wake.broadcast)]
         sent: list[Sent] = []
