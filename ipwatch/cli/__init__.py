@@ -121,6 +121,7 @@ def _laptop(sub: dict[str, argparse.ArgumentParser]) -> None:
     sub["open"].add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     sub["open"].add_argument("--port", type=int, default=0, help="the local port; default: any that is free")
     sub["open"].add_argument("--folder", default="", help="the folder there in which it is started")
+    sub["open"].add_argument("--stop", action="store_true", help="end what `ipwatch open` started there")
     form = sub["ssh-config"].add_mutually_exclusive_group()
     form.add_argument("--install", action="store_true", help="write the file and Include it in ~/.ssh/config")
     form.add_argument("--uninstall", action="store_true", help="take both away again")
