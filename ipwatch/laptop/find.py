@@ -3,45 +3,29 @@
 import threading
 from collections.abc import Callable, Collection
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from ipwatch.core.candidate import Candidate, Claim, Spot
-from ipwatch.core.host import HostKey
-from ipwatch.ports.remote import Prover, Session
+from ipwatch.core.candidate import Spot
+from ipwatch.core.trouble import Kind, Trouble
+from ipwatch.laptop.hunt import Hunter
+from ipwatch.laptop.locate import Around, Locator, Race
+from ipwatch.laptop.sight import Finding, Hunt, Outcome, Sight
+from ipwatch.ports.remote import Prover
 from ipwatch.settings.laptop_model import Host
 
 if TYPE_CHECKING:
     from ipwatch.laptop.world import World
 
-
-class Sight(NamedTuple):
-    """Something seen while searching, told as it happens (from any thread).
-
-    what: "claim" (somebody named an address), "silent" (a way gave nothing; text says why), "note" (text: the network
-    hijacks port 53 ...), "dialling", "connected" (a port answers), "closed" (it does not; text), "stranger" (key; text),
-    "not ssh" (text), "proved" (key).
-    """
-
-    what: str
-    spot: Spot | None = None
-    claim: Claim | None = None
-    key: HostKey | None = None
-    text: str = ""
-
-
-class Finding(NamedTuple):
-    """The host. took: from the begin of the search."""
-
-    candidate: Candidate
-    session: Session
-    took: timedelta
+__all__ = ["Finder", "Finding", "Outcome", "Sight", "not_pinned"]
 
 
 class Finder:
-    """Finds hosts. One object may run several searches at once."""
+    """Finds hosts. One object may run several searches at once; it remembers the zones' servers between them."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: "World", around: Around | None = None) -> None:
         self._world = world
+        self._around = around or Around()
+        self._locator = Locator(world, self._around)
 
     def find(self, host: Host, within: timedelta, tell: Callable[[Sight], None] = lambda _sight: None, *,
              prover: Prover | None = None, shun: Collection[Spot] = (),
@@ -51,5 +35,28 @@ class Finder:
         prover: instead of the host's engine's. shun: spots that showed another key a moment ago; they are not dialled.
         Raises Trouble: NOT_PINNED (at once), OFFLINE, PORTAL, NO_ADDRESS, UNREACHABLE, NOT_SSH, STRANGER (strangers
         at every candidate that answers, and no other candidate left), INTERRUPTED (cancel or world.ending was set).
+        Strangers at addresses that are only remembered, or at the house's private one seen from elsewhere, are no
+        reason while somebody names another address.
         """
-        raise NotImplementedError
+        pins = self._world.memory.pins(host.name, host.keys)
+        if not pins.keys:
+            raise Trouble(Kind.NOT_PINNED, not_pinned(host.name))
+        prover = prover or self._world.provers(host.engine)
+        hunt = Hunt(host, pins, within, tell, prover, shun, cancel)
+        outcome = Hunter(self._world, self._around, self.race(host), hunt).run()
+        if outcome.finding is None:
+            raise Trouble(*(outcome.trouble or (Kind.UNREACHABLE, f"{host.name} was not found")))
+        return outcome.finding
+
+    def race(self, host: Host) -> Race:
+        """Begin to ask where its names are."""
+        return self._locator.race(host.names)
+
+    def look(self, hunt: Hunt, race: Race) -> Outcome:
+        """Search and tell everything, for `ipwatch where`; raises Trouble only for INTERRUPTED."""
+        return Hunter(self._world, self._around, race, hunt).run()
+
+
+def not_pinned(host: str) -> str:
+    """The sentence for a host of which no key is known."""
+    return f"no host key is pinned for {host}, so nothing can be proved: run `ipwatch trust {host}`"

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -62,10 +63,12 @@ class Dialler:
     called from other threads.
 
     stagger: seconds between the begins of two attempts; an attempt that failed is followed at once. most: attempts
-    under way that are younger than 2 s. timeout: seconds for one attempt.
+    under way that are younger than 2 s. timeout: seconds for one attempt. begun: told each spot as it is dialled.
     """
 
-    def __init__(self, stagger: float = 0.25, most: int = 3, timeout: float = 10.0) -> None:
+    def __init__(self, stagger: float = 0.25, most: int = 3, timeout: float = 10.0, *,
+                 begun: Callable[[Spot], None] = lambda _spot: None) -> None:  # fmt: skip
+        self._told = begun
         self._stagger, self._most, self._timeout = stagger, most, timeout
         self._lock = threading.Lock()  # of what `add` and `wake` share with `next`
         self._turn = threading.Lock()  # held during `next`
@@ -167,12 +170,13 @@ class Dialler:
     def _begin_due(self, now: float) -> None:
         while self._may_begin(now) and (spot := self._pick()) is not None:
             self._version, self._due = spot.version, now + self._stagger
+            self._told(spot)
             self._begin(spot, now)
 
     def _may_begin(self, now: float) -> bool:
         attempts = self._attempts()
         fresh = sum(now - attempt.begun < _FRESH for attempt in attempts)
-        return fresh < self._most and len(attempts) < _AT_ONCE and (now >= self._due or not attempts)
+        return fresh < self._most and len(attempts) < _AT_ONCE and now >= self._due
 
     def _begin(self, spot: Spot, now: float) -> None:
         sock = None
@@ -264,3 +268,13 @@ def routed() -> bool:
             continue
         return True
     return False
+
+
+def source_of(ip: str) -> str:
+    """This machine's own address on the way to that one; "" where there is no way. Nothing is sent."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.connect((ip, 9))
+            return str(sock.getsockname()[0])
+    except OSError:
+        return ""

@@ -7,7 +7,7 @@ Like net.dns, it imports dnspython only when a message is first at hand.
 import base64
 import errno
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from ipaddress import ip_address
@@ -82,15 +82,33 @@ def read_answer(message: "dns.message.Message") -> DnsAnswer:
     import dns.rdatatype
 
     rcode, authoritative = dns.rcode.to_text(message.rcode()), bool(message.flags & dns.flags.AA)
+    recursion = bool(message.flags & dns.flags.RA)
     if not isinstance(message, dns.message.QueryMessage) or not message.question:
-        return DnsAnswer(rcode, authoritative, ())
+        return DnsAnswer(rcode, authoritative, (), recursion=recursion)
     chain = message.resolve_chaining()
     cname = plain(chain.canonical_name) if chain.cnames else None
     if chain.answer is None:
-        return DnsAnswer(rcode, authoritative, (), cname=cname)
-    serial = next((rd.serial for rd in chain.answer if rd.rdtype == dns.rdatatype.SOA), None)
+        serial = _serial(rd for rrset in message.authority for rd in rrset) if authoritative else None
+        return DnsAnswer(rcode, authoritative, (), serial, cname, recursion=recursion)
     ttl = timedelta(seconds=chain.answer.ttl)
-    return DnsAnswer(rcode, authoritative, tuple(rdata_text(rd) for rd in chain.answer), serial, cname, ttl)
+    texts = tuple(rdata_text(rd) for rd in chain.answer)
+    return DnsAnswer(rcode, authoritative, texts, _serial(chain.answer), cname, ttl, recursion)
+
+
+def _serial(rdatas: "Iterable[dns.rdata.Rdata]") -> int | None:
+    import dns.rdatatype
+
+    return next((rd.serial for rd in rdatas if rd.rdtype == dns.rdatatype.SOA), None)  # type: ignore[attr-defined]
+
+
+def recursive_query(name: str, rdtype: str) -> "dns.message.Message":
+    """A question for a resolver, with the number 0 (RFC 8484 4.1: so that HTTP caches can serve it)."""
+    import dns.flags
+    import dns.message
+
+    query = dns.message.make_query(name, rdtype, use_edns=False, id=0)
+    query.flags = dns.flags.Flag.RD
+    return query
 
 
 def rdata_text(rdata: "dns.rdata.Rdata") -> str:

@@ -58,7 +58,8 @@ class Endpoint:
 @dataclass(frozen=True, slots=True)
 class DnsAnswer:
     """One server's answer. rcode: text such as "NOERROR". authoritative: the AA bit. texts: the rdata of the wanted
-    type at the end of its CNAME chain: canonical addresses for A and AAAA, joined strings for TXT.
+    type at the end of its CNAME chain: canonical addresses for A and AAAA, joined strings for TXT. serial: the SOA's,
+    also of an authoritative "there is none" (RFC 2308 3). recursion: the RA bit: what answered resolves for others.
     """
 
     rcode: str
@@ -67,6 +68,7 @@ class DnsAnswer:
     serial: int | None = None
     cname: str | None = None  # where the name is an alias: the target at which the chain left this answer
     ttl: timedelta | None = None
+    recursion: bool = False
 
 
 @dataclass(frozen=True, slots=True)
