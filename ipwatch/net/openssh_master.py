@@ -1,0 +1,154 @@
+"""The ssh process that carries everything of one link, and its control socket."""
+
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+from ipwatch.core.candidate import Spot
+from ipwatch.core.host import Pins
+from ipwatch.net import openssh_args
+from ipwatch.net.openssh_desk import Desk
+from ipwatch.net.openssh_mux import MuxConnection
+from ipwatch.ports import Unreachable
+from ipwatch.ports.remote import Login, LoginRefused
+
+_HELPER = Path(__file__).with_name("openssh_helper.py")
+_KEPT = 50  # lines of what it said
+_SUN_PATH = 104  # bytes of a Unix socket's path (macOS; 108 on Linux), its end included
+_LOOK = 0.01
+_MARGIN = len("/c.0123456789abcdef")  # ssh makes its control socket under a longer name first (mux.c, OpenSSH 9.2)
+
+
+class Master:
+    """Starts it. The process ends with this one, by `kill`, or by itself; then its folder goes."""
+
+    def __init__(self, program: str, spot: Spot, pins: Pins, who: Login, carrier: socket.socket,
+                 within: timedelta) -> None:  # fmt: skip
+        self.who = who
+        self.said: deque[str] = deque(maxlen=_KEPT)
+        self.count = 0  # lines it said
+        self.folder = _folder()
+        self.control = self.folder / "c"
+        self.ended = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = threading.Event()
+        self._fault = ""
+        desk = self.folder / "d"
+        (self.folder / "k").write_text(openssh_args.known_hosts(pins))
+        self._desk = Desk(desk, carrier, who.ask)
+        dialler = shlex.join([sys.executable, "-IS", str(_HELPER), "dial", str(desk)]).replace("%", "%%")
+        words = openssh_args.master(spot, self.folder / "k", self.control, dialler, who, within)
+        self._thread = threading.Thread(target=self._run, args=([*_tied(), program, *words], self._environment(desk)),
+                                        name="openssh", daemon=True)  # fmt: skip
+        self._thread.start()
+
+    def log_in(self, within: timedelta) -> MuxConnection:
+        """Wait until the user is in: the first connection to the control socket. Raises LoginRefused or Unreachable;
+        the process is ended then."""
+        began = time.monotonic()
+        try:
+            while True:
+                if self.ended.is_set():
+                    raise self._why()
+                if self._desk.gave_up:
+                    raise LoginRefused(f"nobody answered its question: {self._desk.gave_up}")
+                left = began + within.total_seconds() + self._desk.asked() - time.monotonic()
+                if left <= 0:
+                    raise Unreachable(f"the login did not end within {within.total_seconds():g} s")
+                if self.control.exists():
+                    return MuxConnection(self.control, time.monotonic() + left)
+                self.ended.wait(_LOOK)
+        except BaseException:
+            self.kill()
+            raise
+        finally:
+            self._desk.close()
+
+    def connect(self, deadline: float) -> MuxConnection:
+        """A connection to its control socket; raises Unreachable."""
+        return MuxConnection(self.control, deadline)
+
+    def kill(self) -> None:
+        """End it at once, without a word. Never blocks."""
+        self._started.wait(1)
+        if self._process is not None:
+            self._process.kill()
+
+    def join(self, within: float) -> None:
+        """Wait for its end."""
+        self._thread.join(within)
+
+    def lost(self) -> str:
+        """Why it ended: a clause."""
+        return openssh_args.why_it_was_lost(self.said)
+
+    def why_not_opened(self, since: int, within: float) -> str:
+        """What ssh says about the one channel that was not opened since it had said so many lines; "" for nothing. Its
+        words and its reply come by different ways."""
+        end = time.monotonic() + within
+        while time.monotonic() < end:
+            fresh = list(self.said)[-max(0, self.count - since) :] if self.count > since else []
+            if reason := next(filter(None, map(openssh_args.why_not_opened, fresh)), ""):
+                return reason
+            time.sleep(_LOOK)
+        return ""
+
+    def _why(self) -> Exception:
+        if self._fault:
+            return LoginRefused(self._fault)
+        return openssh_args.why_it_ended(self.said, self.who)
+
+    def _environment(self, desk: Path) -> dict[str, str]:
+        """DISPLAY: programs before 8.4 do not know SSH_ASKPASS_REQUIRE and ask this way only with one."""
+        asker = self.folder / "a"
+        words = shlex.join([sys.executable, "-IS", str(_HELPER), "ask", str(desk)])
+        asker.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        asker.chmod(0o700)
+        held = {"DISPLAY": ":0", **os.environ}
+        return {**held, "SSH_ASKPASS": str(asker), "SSH_ASKPASS_REQUIRE": "force", "SHELL": "/bin/sh"}
+
+    def _run(self, argv: list[str], environment: dict[str, str]) -> None:
+        """The process' whole life. On Linux it ends with the thread that started it, so that this must be it."""
+        try:
+            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.PIPE, env=environment, start_new_session=True)  # fmt: skip
+        except OSError as error:
+            self._fault = f"ssh can not be started: {(error.strerror or 'error').lower()}"
+        else:
+            self._process = process
+            self._started.set()
+            assert process.stderr is not None  # noqa: S101 - asked for above
+            with process.stderr:
+                for line in process.stderr:
+                    self.said.append(line.decode("utf-8", "replace").rstrip())
+                    self.count += 1
+            process.wait()
+        finally:
+            self.ended.set()
+            self._started.set()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _folder() -> Path:
+    """A private folder with a short name."""
+    for base in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp in it
+        if base and len(os.fsencode(base)) + len("/iw-01234567") + _MARGIN < _SUN_PATH:
+            with suppress(OSError):
+                return Path(tempfile.mkdtemp(prefix="iw-", dir=base))
+    raise LoginRefused("no folder with a name short enough for a socket can be written")
+
+
+def _tied() -> list[str]:
+    """The words before a command that end it with us, however we end (prctl(2), PR_SET_PDEATHSIG)."""
+    found = shutil.which("setpriv") if sys.platform == "linux" else None
+    return [found, "--pdeathsig", "KILL", "--"] if found else []
