@@ -1,6 +1,7 @@
 """core.host: what a key is, and what a shown one means."""
 
 import base64
+import contextlib
 
 import pytest
 from hypothesis import given
@@ -70,10 +71,8 @@ def test_what_is_no_key_is_told(text: str, clause: str) -> None:
 @given(st.text())
 def test_any_text_is_a_key_or_a_fault(text: str) -> None:
     """No text does anything but give a key or the one fault."""
-    try:
+    with contextlib.suppress(BadKey):
         HostKey.parse(text)
-    except BadKey:
-        pass
 
 
 @given(st.binary(max_size=200), st.sampled_from(KINDS))
