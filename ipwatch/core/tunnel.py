@@ -1,4 +1,4 @@
-"""One tunnel's life: a table of states. Everything that decides about a tunnel stands in this file.
+"""One tunnel's life: a table of states. Everything that decides about a tunnel stands in this file (words: tunnel_model).
 
 Rule 1. `step(tunnel, happening)` is the only way a tunnel changes; it does nothing, it returns what is to be done.
 Rule 2. A tunnel leaves `blocked` only by its end: what asking again can not cure is not asked again.
@@ -16,167 +16,62 @@ All times are those of the monotonic clock, as `timedelta`.
 
 from collections.abc import Callable
 from datetime import timedelta
-from enum import StrEnum
-from typing import NamedTuple
 
 from ipwatch.core.trouble import Kind
+from ipwatch.core.tunnel_model import (
+    Begin,
+    Command,
+    Connected,
+    Cut,
+    Found,
+    Happening,
+    Knocked,
+    Lost,
+    Ping,
+    Resumed,
+    Rules,
+    Search,
+    State,
+    Step,
+    Stop,
+    Ticked,
+    Tunnel,
+    Up,
+    Vain,
+    Wake,
+    WakeEnded,
+)
 
-
-class State(StrEnum):
-    """What a tunnel is doing."""
-
-    IDLE = "idle"
-    LOCATING = "locating"
-    WAKING = "waking"
-    DIALLING = "dialling"
-    PROVING = "proving"
-    UP = "up"
-    SUSPECT = "suspect"
-    BACKING_OFF = "backing off"
-    BLOCKED = "blocked"
-
-
-class Rules(NamedTuple):
-    """The times of one tunnel's life. wakeable: a way to wake the host is configured. stay: never give up at the
-    start. dead + quiet + the supervisor's tick stay below the 6 s of the budget (DESIGN section 9)."""
-
-    quiet: timedelta = timedelta(seconds=2)  # silence after which a sign of life is asked for
-    doubt: timedelta = timedelta(seconds=1.5)  # unanswered for so long: suspect, asked again
-    dead: timedelta = timedelta(seconds=3.5)  # unanswered for so long: lost
-    resumed: timedelta = timedelta(seconds=2)  # the same after sleep or a change of network
-    first_pause: timedelta = timedelta(seconds=0.2)
-    longest_pause: timedelta = timedelta(seconds=30)
-    knock_pause: timedelta = timedelta(seconds=1)  # with somebody waiting at the local port
-    wake_every: timedelta = timedelta(seconds=60)
-    wake_look: timedelta = timedelta(seconds=4)  # between two searches while it boots (OpenSSH 9.8's penalties)
-    wake_within: timedelta = timedelta(minutes=4)
-    strange_for: timedelta = timedelta(minutes=10)  # a tunnel that was up looks on for so long behind strangers
-    wakeable: bool = False
-    stay: bool = False
-
-
-class Tunnel(NamedTuple):
-    """A tunnel as it stands. since: it is in this state. lost_at: when it was last up. asked: when the unanswered
-    sign of life was asked for. limit: how long that may take. attempt: searches in vain in a row. until: end of the
-    pause. woken: last wake. waking_since: begin of the wakes in a row. strange_since: only strangers from then on.
-    """
-
-    state: State = State.IDLE
-    since: timedelta = timedelta()
-    was_up: bool = False
-    asked: timedelta | None = None
-    limit: timedelta = timedelta()
-    attempt: int = 0
-    searched: timedelta | None = None
-    until: timedelta = timedelta()
-    woken: timedelta | None = None
-    waking_since: timedelta | None = None
-    strange_since: timedelta | None = None
-
-
-# What can happen. `at` is when.
-
-
-class Begin(NamedTuple):
-    at: timedelta
-
-
-class Found(NamedTuple):
-    """A first candidate is known."""
-
-    at: timedelta
-
-
-class Connected(NamedTuple):
-    """A port answered."""
-
-    at: timedelta
-
-
-class Up(NamedTuple):
-    """The host is proved, the user is logged in."""
-
-    at: timedelta
-
-
-class Vain(NamedTuple):
-    """The search ended without the host. chance: 0 to 1, for the jitter of the pause."""
-
-    at: timedelta
-    kind: Kind
-    sentence: str
-    chance: float = 0.5
-
-
-class WakeEnded(NamedTuple):
-    """The wake was sent, or could not be (sentence)."""
-
-    at: timedelta
-    sentence: str = ""
-
-
-class Ticked(NamedTuple):
-    """Time passed. heard: when the other side was last heard, None without a link."""
-
-    at: timedelta
-    heard: timedelta | None = None
-
-
-class Resumed(NamedTuple):
-    """The machine slept, or its network changed."""
-
-    at: timedelta
-
-
-class Knocked(NamedTuple):
-    """Somebody connected to a local port while there was no link."""
-
-    at: timedelta
-
-
-class Lost(NamedTuple):
-    """The link ended by itself."""
-
-    at: timedelta
-    reason: str
-
-
-Happening = Begin | Found | Connected | Up | Vain | WakeEnded | Ticked | Resumed | Knocked | Lost
-
-
-# What is to be done.
-
-
-class Search(NamedTuple):
-    """Locate, dial and prove, all of it anew."""
-
-
-class Wake(NamedTuple):
-    """Wake the host."""
-
-
-class Ping(NamedTuple):
-    """Ask the other side for a sign of life."""
-
-
-class Cut(NamedTuple):
-    """End the link at once; everything carried by it is reset."""
-
-    reason: str
-
-
-class Stop(NamedTuple):
-    """End the tunnel with this."""
-
-    kind: Kind
-    sentence: str
-
-
-Command = Search | Wake | Ping | Cut | Stop
-Step = tuple[Tunnel, tuple[Command, ...]]
+__all__ = [
+    "Begin",
+    "Command",
+    "Connected",
+    "Cut",
+    "Found",
+    "Happening",
+    "Knocked",
+    "Lost",
+    "Ping",
+    "Resumed",
+    "Rules",
+    "Search",
+    "State",
+    "Step",
+    "Stop",
+    "Ticked",
+    "Tunnel",
+    "Up",
+    "Vain",
+    "Wake",
+    "WakeEnded",
+    "slept",
+    "step",
+]
 
 # Asking again does not cure these, whatever happened before.
 _FATAL = frozenset({Kind.LOGIN_REFUSED, Kind.NOT_PINNED, Kind.CONFIGURATION, Kind.PORT_TAKEN})
+# So it looks when a host sleeps or boots.
+_ASLEEP = frozenset({Kind.UNREACHABLE, Kind.NOT_SSH})
 
 
 def step(tunnel: Tunnel, happening: Happening, rules: Rules) -> Step:
@@ -198,44 +93,64 @@ def _into(state: State) -> "_Act":
 
 
 def _up(tunnel: Tunnel, happening: Happening, _rules: Rules) -> Step:
-    return Tunnel(State.UP, happening.at, was_up=True, woken=tunnel.woken), ()
+    return Tunnel(
+        State.UP, happening.at, was_up=True, woken=tunnel.woken, rose=happening.at, short=tunnel.short
+    ), ()  # fmt: skip
 
 
 def _vain(tunnel: Tunnel, happening: Happening, rules: Rules) -> Step:
     """The search failed: give up, wake, or pause."""
     assert isinstance(happening, Vain)  # noqa: S101 - the table says so; for the type checker
     at, kind, sentence, chance = happening
-    strange_since = (tunnel.strange_since or at) if kind is Kind.STRANGER else None
-    tunnel = tunnel._replace(strange_since=strange_since, attempt=tunnel.attempt + 1)
-    if kind in _FATAL or (strange_since is not None and not _looks_on(tunnel, at, rules)):
+    tunnel = tunnel._replace(attempt=tunnel.attempt + 1, strange_since=_strange_since(tunnel, happening))
+    if kind in _FATAL or not _looks_on(tunnel, at, rules):
         return _block(tunnel, at, kind, sentence)
-    if rules.wakeable and kind in {Kind.UNREACHABLE, Kind.NOT_SSH}:
-        return _waking(tunnel, at, sentence, rules)
+    if rules.wakeable and kind in _ASLEEP:
+        return _waking(tunnel, happening, rules)
+    tunnel = tunnel._replace(waking_since=None, wake_fault="")
     if not (tunnel.was_up or rules.stay):
         return _block(tunnel, at, kind, sentence)
     return _pause(tunnel, at, chance, rules), ()
 
 
+def _strange_since(tunnel: Tunnel, vain: Vain) -> timedelta | None:
+    if vain.kind is not Kind.STRANGER:
+        return None
+    return vain.at if tunnel.strange_since is None else tunnel.strange_since
+
+
 def _looks_on(tunnel: Tunnel, at: timedelta, rules: Rules) -> bool:
     """Behind strangers only a tunnel that was up looks on, for the name servers may be late; and not for ever."""
-    return tunnel.was_up and at - (tunnel.strange_since or at) < rules.strange_for
+    return tunnel.strange_since is None or (tunnel.was_up and at - tunnel.strange_since < rules.strange_for)
 
 
 def _block(tunnel: Tunnel, at: timedelta, kind: Kind, sentence: str) -> Step:
     return tunnel._replace(state=State.BLOCKED, since=at), (Stop(kind, sentence),)
 
 
-def _waking(tunnel: Tunnel, at: timedelta, sentence: str, rules: Rules) -> Step:
+def _waking(tunnel: Tunnel, vain: Vain, rules: Rules) -> Step:
     """Nothing answered: send a wake unless one was just sent, and look again while it boots."""
-    since = tunnel.waking_since if tunnel.waking_since is not None else at
+    at, start = vain.at, not (tunnel.was_up or rules.stay)
+    if start and tunnel.wake_fault:
+        return _block(tunnel, at, Kind.WAKE_FAILED, tunnel.wake_fault)
+    since = at if tunnel.waking_since is None else tunnel.waking_since
     if at - since >= rules.wake_within:
-        if not (tunnel.was_up or rules.stay):
-            return _block(tunnel, at, Kind.WAKE_FAILED, f"it was woken, but {sentence}")
+        if start:
+            return _block(tunnel, at, Kind.WAKE_FAILED, f"it was woken, but {vain.sentence}")
         return _pause(tunnel._replace(waking_since=None), at, 1.0, rules), ()
-    asleep = tunnel._replace(state=State.WAKING, since=at, waking_since=since, until=at + rules.wake_look)
+    look = _next_look(tunnel, vain, rules)
+    asleep = tunnel._replace(state=State.WAKING, since=at, waking_since=since, until=at + look)
     if tunnel.woken is not None and at - tunnel.woken < rules.wake_every:
         return asleep, ()
-    return asleep._replace(woken=at), (Wake(),)
+    return asleep._replace(woken=at, wake_fault=""), (Wake(),)
+
+
+def _next_look(tunnel: Tunnel, vain: Vain, rules: Rules) -> timedelta:
+    """How long to wait before the next search. What was up a moment ago has rather moved than fallen asleep, and
+    where nothing answers no sshd is bothered."""
+    if tunnel.was_up and vain.kind is Kind.UNREACHABLE:
+        return min(rules.wake_look, _span(tunnel.attempt, rules))
+    return rules.wake_look
 
 
 def _wake_ended(tunnel: Tunnel, happening: Happening, rules: Rules) -> Step:
@@ -246,10 +161,21 @@ def _wake_ended(tunnel: Tunnel, happening: Happening, rules: Rules) -> Step:
     return tunnel, ()
 
 
+def _wake_ended_late(tunnel: Tunnel, happening: Happening, _rules: Rules) -> Step:
+    """The next search has begun meanwhile: it may yet find the host, and if it does not, this is why."""
+    assert isinstance(happening, WakeEnded)  # noqa: S101 - see _vain
+    return tunnel._replace(wake_fault=happening.sentence), ()
+
+
 def _pause(tunnel: Tunnel, at: timedelta, chance: float, rules: Rules) -> Tunnel:
     """Back off: twice as long each time, full jitter, never less than a tenth of the span."""
-    span = min(rules.first_pause * 2 ** min(tunnel.attempt, 16), rules.longest_pause)
-    return tunnel._replace(state=State.BACKING_OFF, since=at, until=at + span * max(0.1, chance))
+    span = _span(max(tunnel.attempt, tunnel.short), rules)
+    return tunnel._replace(state=State.BACKING_OFF, since=at, until=at + span * min(max(0.1, chance), 1.0))
+
+
+def _span(times: int, rules: Rules) -> timedelta:
+    """The longest pause after so many failures in a row (at least one)."""
+    return min(rules.first_pause * (1 << min(times - 1, 16)), rules.longest_pause)
 
 
 def _when_due(tunnel: Tunnel, happening: Happening, _rules: Rules) -> Step:
@@ -258,7 +184,7 @@ def _when_due(tunnel: Tunnel, happening: Happening, _rules: Rules) -> Step:
 
 def _knocked(tunnel: Tunnel, happening: Happening, rules: Rules) -> Step:
     """Somebody waits: look again soon, however long the pause was to be."""
-    soon = (tunnel.searched or happening.at) + rules.knock_pause
+    soon = (happening.at if tunnel.searched is None else tunnel.searched) + rules.knock_pause
     return tunnel._replace(until=min(tunnel.until, max(soon, happening.at))), ()
 
 
@@ -273,7 +199,7 @@ def _watch(tunnel: Tunnel, happening: Happening, rules: Rules) -> Step:
     at, heard = happening
     if heard is None:
         return tunnel, ()
-    if tunnel.asked is not None and heard > tunnel.asked:
+    if tunnel.asked is not None and heard >= tunnel.asked:  # a coarse clock gives both the same time
         tunnel = tunnel._replace(
             asked=None, state=State.UP, since=at if tunnel.state is State.SUSPECT else tunnel.since
         )
@@ -283,25 +209,39 @@ def _watch(tunnel: Tunnel, happening: Happening, rules: Rules) -> Step:
         return tunnel._replace(asked=at, limit=rules.dead), (Ping(),)
     waited = at - tunnel.asked
     if waited >= tunnel.limit:
-        return _lost_link(tunnel, at, f"no sign of life for {(at - heard).total_seconds():.0f} s")
+        return _lost_link(tunnel, at, f"no sign of life for {(at - heard).total_seconds():.0f} s", rules)
     if waited >= rules.doubt and tunnel.state is State.UP:
         return tunnel._replace(state=State.SUSPECT, since=at), (Ping(),)
     return tunnel, ()
 
 
 def _doubt(tunnel: Tunnel, happening: Happening, rules: Rules) -> Step:
-    """After sleep, or in another network: one question with a short deadline."""
-    return tunnel._replace(state=State.SUSPECT, since=happening.at, asked=happening.at, limit=rules.resumed), (Ping(),)
+    """After sleep, or in another network: one question with a short deadline. A deadline that runs already is never
+    put off, or a network that changes every second would hide the loss."""
+    at, limit = happening.at, rules.resumed
+    if tunnel.asked is not None:
+        limit = min(limit, tunnel.asked + tunnel.limit - at)
+        if limit <= timedelta():
+            return _lost_link(tunnel, at, "no sign of life", rules)
+    return tunnel._replace(state=State.SUSPECT, since=at, asked=at, limit=limit), (Ping(),)
 
 
-def _lost_link(tunnel: Tunnel, at: timedelta, reason: str) -> Step:
+def _lost_link(tunnel: Tunnel, at: timedelta, reason: str, rules: Rules) -> Step:
+    """Search at once; but a host that lets us in and throws us out again is not asked again without a pause."""
+    if at - tunnel.rose >= rules.settled:
+        tunnel = tunnel._replace(short=0)
+    elif tunnel.short:
+        resting = _pause(tunnel._replace(searched=at, asked=None), at, 1.0, rules)
+        return resting._replace(short=tunnel.short + 1), (Cut(reason),)
+    else:
+        tunnel = tunnel._replace(short=1)
     searching, commands = _search(tunnel, at)
     return searching, (Cut(reason), *commands)
 
 
-def _lost(tunnel: Tunnel, happening: Happening, _rules: Rules) -> Step:
+def _lost(tunnel: Tunnel, happening: Happening, rules: Rules) -> Step:
     assert isinstance(happening, Lost)  # noqa: S101 - see _vain
-    return _lost_link(tunnel, happening.at, happening.reason)
+    return _lost_link(tunnel, happening.at, happening.reason, rules)
 
 
 _Act = Callable[[Tunnel, Happening, Rules], Step]
@@ -314,6 +254,7 @@ _TABLE: dict[tuple[State, type], _Act] = {
     (State.DIALLING, Connected): _into(State.PROVING),
     **{(state, Up): _up for state in _SEARCHING},
     **{(state, Vain): _vain for state in _SEARCHING},
+    **{(state, WakeEnded): _wake_ended_late for state in _SEARCHING},
     (State.WAKING, WakeEnded): _wake_ended,
     (State.WAKING, Ticked): _when_due,
     (State.WAKING, Resumed): _awake,
