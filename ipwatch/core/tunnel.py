@@ -1,4 +1,4 @@
-"""One tunnel's life: a table of states. Everything that decides about a tunnel stands in this file (words: tunnel_model).
+"""One tunnel's life: a table of states. All that decides about a tunnel stands here; its words in tunnel_model.
 
 Rule 1. `step(tunnel, happening)` is the only way a tunnel changes; it does nothing, it returns what is to be done.
 Rule 2. A tunnel leaves `blocked` only by its end: what asking again can not cure is not asked again.
