@@ -8,6 +8,7 @@ convert     data -> settings classes, by their type annotations; `secrets` and `
 faults      Fault, SettingsFault, and "did you mean"
 tables      the classes of the tables that belong to no adapter
 override    the environment variables that stand above the file
+environment a record, its account and a mail notifier out of variables alone
 build       one function per table of the configuration
 check       what no single table can say, and `check_quorum` for the composition root
 fingerprint how a latch learns that its account or record was changed

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ipwatch.settings import environment
 from ipwatch.settings.faults import nearest
 from ipwatch.settings.reader import Reader
 
 _PREFIX = "IPWATCH_"
-_OTHERS = ("IPWATCH_CONFIG", "IPWATCH_LAPTOP_CONFIG")
+_OTHERS = ("IPWATCH_CONFIG", "IPWATCH_LAPTOP_CONFIG", "IPWATCH_LAPTOP_STATE")
 
 
 def _words(text: str) -> list[str]:
@@ -48,6 +49,7 @@ def apply(reader: Reader, data: dict[str, Any], cwd: Path) -> dict[str, Any]:
         value = read(text)
         merged[table] = {**below, key: str(cwd / text) if key == "path" and not text.startswith("~") else value}
         reader.overrides[(table, key)] = variable
+    environment.apply(reader, merged)
     _misspelt(reader)
     return merged
 
@@ -57,5 +59,7 @@ def _misspelt(reader: Reader) -> None:
     known = [name.removeprefix(_PREFIX) for name in (*VARIABLES, *_OTHERS)]
     for name in sorted(reader.environ):
         short = name.removeprefix(_PREFIX)
+        if name.startswith(environment.PREFIXES):
+            continue
         if name.startswith(_PREFIX) and short not in known and (meant := nearest(short, known, 0.65)):
             reader.warnings.append(f"environment {name}: this variable is not read; did you mean {_PREFIX}{meant}?")
