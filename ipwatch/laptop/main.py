@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.memory import Memory
 from ipwatch.laptop.say import Say
 from ipwatch.laptop.world import World
@@ -65,8 +66,10 @@ def prover(engine: str) -> Prover:
         from ipwatch.net.openssh import OpenSshProver
 
         return OpenSshProver()
-    from ipwatch.net.ssh import ParamikoProver
-
+    try:
+        from ipwatch.net.ssh import ParamikoProver
+    except ModuleNotFoundError as error:  # the container's image has the service's packages alone
+        raise Trouble(Kind.NOT_WELL, f"{error.name} is not installed here, and the engine paramiko needs it") from None
     return ParamikoProver()
 
 
