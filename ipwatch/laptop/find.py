@@ -1,7 +1,8 @@
 """Dial candidates as they arrive, prove them; the first that is the host wins."""
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -52,9 +53,42 @@ class Finder:
         """Begin to ask where its names are."""
         return self._locator.race(host.names)
 
-    def look(self, hunt: Hunt, race: Race) -> Outcome:
-        """Search and tell everything, for `ipwatch where`; raises Trouble only for INTERRUPTED."""
-        return Hunter(self._world, self._around, race, hunt).run()
+    def survey(self, hosts: Sequence[Host], within: timedelta, tell: Callable[[Host, Sight], None], *,
+               prove: bool = True, grace: timedelta = timedelta(0)) -> list[Outcome]:  # fmt: skip
+        """Look for all of them at the same time and tell everything; hosts of the same names share one race. Nothing
+        raises but INTERRUPTED. Sessions are closed again. A host without pins is located, but not dialled.
+
+        grace: how long to go on after a proof (without proving: after a first address), for the other ways' words.
+        """
+        races: dict[tuple[str, ...], Race] = {}
+        cancel = threading.Event()
+        telling = threading.Lock()
+
+        def survey_one(host: Host, race: Race) -> Outcome:
+            def told(sight: Sight) -> None:
+                with telling:
+                    tell(host, sight)
+
+            pins = self._world.memory.pins(host.name, host.keys)
+            prover = self._world.provers(host.engine) if prove and pins.keys else None
+            outcome = Hunter(
+                self._world, self._around, race, Hunt(host, pins, within, told, prover, (), cancel, grace)
+            ).run()
+            if outcome.finding is not None:
+                outcome.finding.session.close()
+            if prove and not pins.keys:
+                return outcome._replace(trouble=(Kind.NOT_PINNED, not_pinned(host.name)))
+            return outcome
+
+        for host in hosts:
+            if host.names not in races:
+                races[host.names] = self.race(host)
+        with ThreadPoolExecutor(max(1, len(hosts)), "where") as pool:
+            try:
+                futures = [pool.submit(survey_one, host, races[host.names]) for host in hosts]
+                return [future.result() for future in futures]
+            finally:
+                cancel.set()
 
 
 def not_pinned(host: str) -> str:

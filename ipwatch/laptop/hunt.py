@@ -53,6 +53,7 @@ class Hunter:
         self._reserve: list[Spot] = []
         self._ends: dict[Spot, _Proof] = {}
         self._finding: Finding | None = None
+        self._settled: timedelta | None = None  # when what was searched for was there
         self._at_home = False
         self._lock = threading.Lock()  # of what the proving threads share with ours
         self._proving: dict[Spot, socket.socket] = {}
@@ -88,7 +89,7 @@ class Hunter:
             return True
         quiet = self._race.done and not self._race.words(self._read) and not self._reserve
         quiet = quiet and not (self._dialler.left or self._proving or self._proofs)
-        return quiet or (self._finding is not None and self._took() >= self._finding.took + self._hunt.grace)
+        return quiet or (self._settled is not None and self._took() >= self._settled + self._hunt.grace)
 
     def _look_for_an_end(self) -> None:
         if self._world.ending.is_set() or (self._hunt.cancel is not None and self._hunt.cancel.is_set()):
@@ -140,6 +141,8 @@ class Hunter:
         self._claims.setdefault(spot, []).append(claim)
         self._hunt.tell(Sight("claim", spot, claim))
         if self._hunt.prover is None:
+            if self._settled is None and self._end_of(spot).current:
+                self._settled = self._took()
             return
         if spot in self._hunt.shun:
             self._ends.setdefault(spot, _Proof(spot, None, Fate.STRANGER, "it showed another key a moment ago"))
@@ -194,7 +197,8 @@ class Hunter:
         self._ends[proof.spot] = proof._replace(session=None)
         if proof.session is not None and self._finding is None:
             candidate = Candidate(proof.spot, tuple(self._claims[proof.spot]))
-            self._finding = Finding(candidate, proof.session, self._took())
+            self._settled = self._took()
+            self._finding = Finding(candidate, proof.session, self._settled)
             self._remember(candidate)
         elif proof.session is not None:
             proof.session.close()
@@ -229,7 +233,7 @@ class Hunter:
         candidates = tuple(Candidate(spot, tuple(claims)) for spot, claims in self._claims.items())
         ends = tuple(self._end_of(spot) for spot in self._claims)
         trouble = None
-        if self._finding is None:
+        if self._settled is None:
             if self._race.names:
                 self._await_portal()
             trouble = judge(self._search(ends))

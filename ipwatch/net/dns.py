@@ -244,6 +244,6 @@ def _lookup_by_system(host: str, within: timedelta) -> list[str]:
             found += [str(place[0]) for place in addresses(host, 53, family, timedelta(seconds=deadline.left()))]
         except Unreachable as error:
             fault = error
-    if not found:
-        raise fault
+    if not found:  # neither family is there
+        raise Unreachable(str(fault).replace(f"no {Family.IPV6.label} address", "no address"))
     return list(dict.fromkeys(found))
