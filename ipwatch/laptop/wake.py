@@ -7,6 +7,7 @@ from datetime import timedelta
 from ipaddress import ip_address, ip_network
 
 from ipwatch.core import waking
+from ipwatch.core.candidate import Spot
 from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.core.waking import Stage, Watch
 from ipwatch.laptop.find import Finding, Sight
@@ -18,10 +19,11 @@ from ipwatch.ports.remote import Link
 from ipwatch.settings.laptop_model import Host
 
 _FIRST = timedelta(seconds=5)  # to see that it is up already
-_LOOK = timedelta(seconds=4)  # one look: long enough for the system's second and third SYN (RFC 6298 2.1: 1 s, 3 s)
+_LOOK = 4.0  # seconds of one look: enough for the system's second and third SYN (after 1 s and 3 s, RFC 6298 2.1, 5.5)
+_PROOF = timedelta(seconds=15)  # but who has answered may take as long: a machine that boots is slow
 _LAN_LOOK = timedelta(seconds=5)  # between two questions whether it answers on the LAN
 _PLAIN = 15.0  # seconds between two status lines where no terminal replaces them
-_SLEEP = timedelta(seconds=20)
+_SLEEP = timedelta(seconds=10)
 _SILENT = timedelta(seconds=3)  # a host that leaves a ping unanswered for so long is asleep
 _AT_ONCE = frozenset({Kind.INTERRUPTED, Kind.NOT_PINNED, Kind.CONFIGURATION, Kind.PORTAL})  # waiting cures none
 _LINES = {
@@ -66,6 +68,7 @@ class _Boot:
         self._world, self._host, self._way = world, host, way
         self._lock = threading.Lock()
         self._watch = Watch()
+        self._judging: set[Spot] = set()  # connected to, and not yet known what they are
         self._began = timedelta(0)
         self._usual = waking.usual(world.memory.boots(host.name))
         self._takes = host.wake.takes if host.wake else timedelta(0)
@@ -73,7 +76,7 @@ class _Boot:
     def first_look(self, sight: Sight) -> None:
         """What is seen before the wake."""
         with self._lock:
-            self._watch = self._watch.sight(sight.what, sight.spot, sight.text, self._world.now())
+            self._watch = self._seen(sight)
 
     def watched(self) -> Finding:
         """Wake it and look until it is proved or its time is over."""
@@ -99,14 +102,40 @@ class _Boot:
             if self._watch.stage is Stage.SENT and now - asked >= _LAN_LOOK:
                 asked = now
                 self._look_on_lan()
+            cancel = threading.Event()
             try:
-                return finder.find(self._host, min(_LOOK, left), self._tell, shun=self._watch.shunned(now))
+                with self._bounded(cancel):
+                    shun = self._watch.shunned(now)
+                    return finder.find(self._host, min(_PROOF, left), self._tell, shun=shun, cancel=cancel)
             except Trouble as trouble:
-                if trouble.kind in _AT_ONCE:
+                ours = trouble.kind is Kind.INTERRUPTED and cancel.is_set() and not self._world.ending.is_set()
+                if trouble.kind in _AT_ONCE and not ours:
                     raise
                 last = str(trouble) if trouble.kind in {Kind.OFFLINE, Kind.NO_ADDRESS} else ""
             self._rest()
         raise Trouble(Kind.WAKE_FAILED, self._failure(last))
+
+    @contextmanager
+    def _bounded(self, cancel: threading.Event) -> Iterator[None]:
+        """Sets `cancel` after 4 s, or as soon after as nobody who answered is still to be judged."""
+        over = threading.Event()
+
+        def watch() -> None:
+            wait = _LOOK
+            while not over.wait(wait):
+                wait = 0.2
+                if not self._judging:
+                    cancel.set()
+                    return
+
+        thread = threading.Thread(target=watch, name=f"look for {self._host.name}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            self._judging.clear()
 
     def _send_again(self) -> None:
         """A lost packet is likelier than a broken way: its faults are no reason to stop waiting."""
@@ -123,12 +152,19 @@ class _Boot:
 
     def _rest(self) -> None:
         now = self._world.now()
-        if self._world.ending.wait((self._watch.due(now) - now).total_seconds()):
+        wait = min(self._watch.due(now) - now, self._takes - self._elapsed())
+        if self._world.ending.wait(max(0.0, wait.total_seconds())):
             raise Trouble(Kind.INTERRUPTED, "interrupted")
 
     def _tell(self, sight: Sight) -> None:
         with self._lock:
-            self._reach(self._watch.sight(sight.what, sight.spot, sight.text, self._world.now()))
+            if sight.spot and sight.what in {"connected", "closed", "not ssh", "stranger", "proved"}:
+                (self._judging.add if sight.what == "connected" else self._judging.discard)(sight.spot)
+            self._reach(self._seen(sight))
+
+    def _seen(self, sight: Sight) -> Watch:
+        text = f"{sight.key.kind} {sight.key.fingerprint} at {sight.spot}" if sight.key else sight.text
+        return self._watch.sight(sight.what, sight.spot, text, self._world.now())
 
     def _reach(self, seen: Watch) -> None:
         before, self._watch = self._watch, seen
@@ -190,7 +226,7 @@ def send_to_sleep(world: World, host: Host) -> str:
         status, _, stderr = link.run(host.sleep, _SLEEP)
     except Unreachable:
         if _asleep(world, link):
-            return "fell asleep"
+            return "goes to sleep"
         seconds = f"{_SLEEP.total_seconds():.0f} s"
         raise Trouble(
             Kind.NOT_WELL, f"{host.name} still answers: {host.sleep!r} did not end within {seconds}"

@@ -134,9 +134,9 @@ def net(tmp_path: Path) -> Iterator[Net]:
 
 
 def test_packets_on_the_wire(net: Net) -> None:
-    """Three times each, the packet reaches the card as directed and limited broadcast, as unicast and at all IPv6 nodes,
-    on ports 9 and 7, from the interface's own address and with SecureOn. An interface that is down, one without a route
-    and a broadcast nobody leads to do not stop it, and those that failed are told."""
+    """Three times each, the packet reaches the card as directed and limited broadcast, as unicast and at all IPv6
+    nodes, on ports 9 and 7, from the interface's own address and with SecureOn. An interface that is down, one without
+    a route and a broadcast nobody leads to do not stop it, and those that failed are told."""
     config = net.folder / "laptop.toml"
     config.write_text(
         f'[[host]]\nname = "desktop"\nlan = "10.77.1.20"\nmac = "{MAC}"\nsecureon = "010203040506"\n'

@@ -1,0 +1,454 @@
+"""Waking a host and watching it boot; putting it to sleep."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ipwatch.core.candidate import Spot
+from ipwatch.core.trouble import Kind, Trouble
+from ipwatch.laptop.find import Finding, Sight
+from ipwatch.laptop.wake import send_to_sleep, send_wake, wake_and_wait, wake_unless_up
+from ipwatch.laptop.world import World
+from ipwatch.net.wol import WakeonlanWaker
+from ipwatch.ports import InterfaceAddress, Unreachable
+from ipwatch.ports.remote import Destination, Sent
+from ipwatch.protocols.magic_packet import is_for
+from ipwatch.settings.laptop_model import Host, Wake
+from tests.fakes.http_server import FakeHttpServer, Reply, Seen
+from tests.fakes.laptop_world import laptop_world, said
+from tests.fakes.links import KEY, SPOT, PlainLink, PlainSession, candidate
+from tests.fakes.sshd import Sshd, make_key
+
+MAC = "aa:bb:cc:dd:ee:0f"
+ALLOW = (
+    "allow it there in /etc/sudoers.d/ipwatch (mode 0440): "
+    "{user} ALL=(root) NOPASSWD: /usr/syno/sbin/synonet --wake aa\\:bb\\:cc\\:dd\\:ee\\:0f eth0"
+)
+DIRECT = Wake(via="direct", takes=timedelta(seconds=30))
+
+
+class LoopbackWaker:
+    """Sends every packet to one port of loopback, wherever it was to go; `fails` says why one can not be sent."""
+
+    def __init__(self, fails: Callable[[Destination], str] = lambda _: "") -> None:
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(("127.0.0.1", 0))
+        self.sock.settimeout(5)
+        self.fails = fails
+        self.asked: list[Destination] = []
+
+    def wake(self, mac: str, secureon: bytes, destinations: Sequence[Destination]) -> Sequence[Sent]:
+        self.asked += destinations
+        good = [to for to in destinations if not self.fails(to)]
+        port = self.sock.getsockname()[1]
+        WakeonlanWaker().wake(mac, secureon, [Destination("127.0.0.1", port) for _ in good])
+        return [Sent(to, self.fails(to)) for to in destinations]
+
+
+class NoInterfaces:
+    """A system that does not tell its interfaces."""
+
+    def addresses(self) -> tuple[InterfaceAddress, ...]:
+        raise Unreachable("the interfaces can be read on Linux only")
+
+
+class OneInterface:
+    """A machine in one network."""
+
+    def addresses(self) -> tuple[InterfaceAddress, ...]:
+        return (InterfaceAddress("eth0", ip_address("10.77.1.5"), 24),)
+
+
+class Script:
+    """A Finder whose searches go as written: each step tells its sights and ends as it says; the last one repeats."""
+
+    def __init__(self, *steps: tuple[list[Sight], Trouble | None], finding: Finding | None = None) -> None:
+        self.steps, self.shunned = list(steps), list[Any]()
+        self.finding = finding or Finding(candidate(), PlainSession(PlainLink()), timedelta(0))
+
+    def __call__(self, _world: World) -> "Script":
+        return self
+
+    def find(self, host: Host, within: timedelta, tell: Callable[[Sight], None] = lambda _: None, *,
+             shun: Any = (), **_: Any) -> Finding:  # fmt: skip
+        self.shunned.append(tuple(shun))
+        sights, trouble = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        for sight in sights:
+            tell(sight)
+        if trouble:
+            raise trouble
+        return self.finding
+
+
+CLOSED = ([Sight("dialling", SPOT), Sight("closed", SPOT, text="refused")], Trouble(Kind.UNREACHABLE, "closed"))
+FOUND = ([Sight("connected", SPOT), Sight("proved", SPOT)], None)
+
+
+@pytest.fixture
+def waker() -> Iterator[LoopbackWaker]:
+    """A waker whose packets stay here."""
+    made = LoopbackWaker()
+    yield made
+    made.sock.close()
+
+
+def desktop(wake: Wake | None = DIRECT, **more: Any) -> Host:
+    """The host that sleeps."""
+    return Host("desktop", mac=MAC, lan=Spot("127.0.0.9", 22), wake=wake)._replace(**more)
+
+
+def trouble_of(act: Callable[[], object]) -> tuple[Kind, str]:
+    """How it ends."""
+    with pytest.raises(Trouble) as caught:
+        act()
+    return caught.value.kind, str(caught.value)
+
+
+def test_direct(tmp_path: Path, waker: LoopbackWaker) -> None:
+    """The packet goes three times to each place, half a second long in all, and the clause says how many."""
+    world = laptop_world(tmp_path, waker=waker, interfaces=NoInterfaces())
+    host = desktop(secureon=b"\x01\x02\x03\x04")
+    began = world.now()
+    assert send_wake(world, host) == "18 magic packets sent to 3 places"
+    assert world.now() - began >= timedelta(seconds=0.5)
+    assert {to.ip for to in waker.asked} == {"255.255.255.255", "127.0.0.255", "127.0.0.9"}
+    assert all(is_for(waker.sock.recv(2000), MAC, b"\x01\x02\x03\x04") for _ in range(18))
+
+
+def test_some_fail(tmp_path: Path, waker: LoopbackWaker) -> None:
+    """Places that fail are told beside those that did not; when all fail, the wake failed."""
+    world = laptop_world(tmp_path, waker=waker, interfaces=NoInterfaces())
+    waker.fails = lambda to: "network is unreachable" if to.ip.endswith("255") else ""
+    assert send_wake(world, desktop()) == (
+        "6 magic packets sent to 1 place (network is unreachable at 255.255.255.255, "
+        "network is unreachable at 127.0.0.255)"
+    )
+    waker.fails = lambda to: "network is down"
+    wake = DIRECT._replace(broadcast=("10.1.0.255",))
+    kind, text = trouble_of(lambda: send_wake(world, desktop(wake)))
+    assert kind is Kind.WAKE_FAILED
+    assert text.startswith("no magic packet could be sent for desktop: network is down at 255.255.255.255, ")
+    assert text.endswith(" and 1 more")
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        (desktop(None), 'no wake is configured for desktop: add mac = "aa:bb:cc:dd:ee:ff" and wake = { via = "nas" }'),
+        (desktop(mac=""), 'desktop can not be woken without its mac = "aa:bb:cc:dd:ee:ff"'),
+        (desktop(mac="aa:bb:cc:dd:ee:0f; reboot"), "the mac of desktop can not be used: 'aa:bb:cc:dd:ee:0f; reboot'"),
+        (desktop(Wake("nas"), mac=""), "desktop can not be woken without its mac"),
+        (desktop(Wake("nas"), name="a;reboot"), "the host's name 'a;reboot' can not stand in a command"),
+        (desktop(Wake("nas", broadcast=("$(reboot)",))), "the broadcast address '$(reboot)' of desktop is none"),
+        (desktop(Wake("attic")), "no host is called attic"),
+    ],
+)
+def test_configuration(tmp_path: Path, waker: LoopbackWaker, host: Host, said: str) -> None:
+    """What is missing or could smuggle something into a command is named, and nothing is sent."""
+    world = laptop_world(tmp_path, Host("nas"), waker=waker)
+    kind, text = trouble_of(lambda: send_wake(world, host))
+    assert (kind, text[: len(said)], waker.asked) == (Kind.CONFIGURATION, said, [])
+
+
+class Hook(FakeHttpServer):
+    """Wakes whoever is named."""
+
+    def answer(self, seen: Seen) -> Reply:
+        return Reply(204)
+
+
+def test_url(tmp_path: Path) -> None:
+    """A URL is sent an empty POST, with the host's name and MAC address filled in."""
+    with Hook() as hook:
+        host = desktop(Wake(url=hook.url + "/wake/{host}?mac={mac}&plain={mac_plain}&token=xyz"))
+        assert send_wake(laptop_world(tmp_path), host) == "wake asked of 127.0.0.1"
+        [seen] = hook.seen
+        assert (seen.method, seen.path, seen.body) == ("POST", "/wake/desktop", b"")
+        assert (seen.param("mac"), seen.param("plain"), seen.param("token")) == (MAC, "aabbccddee0f", "xyz")
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(403, "no such\nhost\x1b[2J"), "127.0.0.1 did not wake desktop: status 403: no such host [2J"),
+        (Reply(500), "127.0.0.1 did not wake desktop: status 500"),
+        (Reply(302, headers={"Location": "http://127.0.0.1:1/"}), "127.0.0.1 did not wake desktop: status 302"),
+    ],
+)  # fmt: skip
+def test_url_refuses(tmp_path: Path, reply: Reply, said: str) -> None:
+    """Any other answer, a redirect among them, is a failed wake; its text is shown, the URL's token is not."""
+    with Hook() as hook:
+        hook.scripted.append(reply)
+        host = desktop(Wake(url=hook.url + "/wake?token=xyz"))
+        assert trouble_of(lambda: send_wake(laptop_world(tmp_path), host)) == (Kind.WAKE_FAILED, said)
+        assert len(hook.seen) == 1
+
+
+def test_url_dead(tmp_path: Path) -> None:
+    """A URL where nobody listens is a failed wake."""
+    with Hook() as hook:
+        pass
+    kind, text = trouble_of(lambda: send_wake(laptop_world(tmp_path), desktop(Wake(url=hook.url + "/?token=xyz"))))
+    assert (kind, text.startswith("desktop can not be woken by URL: 127.0.0.1:"), "xyz" in text) == (
+        Kind.WAKE_FAILED, True, False)  # fmt: skip
+
+
+def test_up_already(tmp_path: Path, waker: LoopbackWaker) -> None:
+    """A host that is up is not woken."""
+    finding, woken = wake_unless_up(laptop_world(tmp_path, waker=waker, finder=Script(FOUND)), desktop())
+    assert (finding.candidate.spot, woken, waker.asked) == (SPOT, False, [])
+
+
+def test_stages(tmp_path: Path, waker: LoopbackWaker) -> None:
+    """Each stage is told once as it is reached, a boot's length is remembered, and the next one has an estimate."""
+    starting = ([Sight("connected", SPOT), Sight("not ssh", SPOT, text="it says nothing")], Trouble(Kind.NOT_SSH, ""))
+    world = laptop_world(tmp_path, waker=waker, finder=Script(CLOSED, CLOSED, starting, FOUND))
+    assert wake_and_wait(world, desktop()).candidate.spot == SPOT
+    text = said(world)
+    wanted = ["desktop: port closed, ", "magic packets sent", "desktop's port is open after", "shows its pinned key"]
+    assert [part for part in wanted if text.count(part) != 1] == []
+    [seconds] = world.memory.boots("desktop")
+    assert 5 <= seconds <= 20  # 1.5 s after a closed port, 4 s after one that answered
+    again = laptop_world(tmp_path, waker=waker, finder=Script(CLOSED, FOUND))
+    wake_and_wait(again, desktop())
+    assert f" s of about {seconds:.0f} s" in said(again)
+    assert len(world.memory.boots("desktop")) == 2
+
+
+def test_no_boot_to_learn_from(tmp_path: Path, waker: LoopbackWaker) -> None:
+    """A host whose port answered before the wake was not asleep: how long it took says nothing about a boot."""
+    busy = ([Sight("connected", SPOT), Sight("not ssh", SPOT, text="it says nothing")], Trouble(Kind.NOT_SSH, ""))
+    world = laptop_world(tmp_path, waker=waker, finder=Script(busy, FOUND))
+    wake_and_wait(world, desktop())
+    assert world.memory.boots("desktop") == ()
+
+
+def test_never_wakes(tmp_path: Path, waker: LoopbackWaker) -> None:
+    """A host that stays away ends in one sentence with the last stage and likely causes, in time."""
+    wake = DIRECT._replace(takes=timedelta(seconds=1))
+    world = laptop_world(tmp_path, waker=waker, finder=Script(CLOSED), interfaces=OneInterface())
+    began = world.now()
+    kind, text = trouble_of(lambda: wake_and_wait(world, desktop(wake, lan=Spot("10.77.2.20", 22))))
+    assert world.now() - began < timedelta(seconds=10)
+    assert kind is Kind.WAKE_FAILED
+    assert text.startswith("desktop did not wake within 1 s: no answer from it; likely this machine is not in its")
+    _, text = trouble_of(lambda: wake_and_wait(world, desktop(wake, lan=Spot("10.77.1.20", 22))))
+    assert "no answer from it; likely Wake-on-LAN is off there" in text
+    assert world.memory.boots("desktop") == ()
+
+
+def test_another_key(tmp_path: Path, waker: LoopbackWaker) -> None:
+    """A machine with another key is not dialled again at once, and the failure names it."""
+    stranger = ([Sight("connected", SPOT), Sight("stranger", SPOT, key=KEY)],
+                Trouble(Kind.STRANGER, "another key"))  # fmt: skip
+    script = Script(CLOSED, stranger)
+    wake = DIRECT._replace(takes=timedelta(seconds=5))
+    world = laptop_world(tmp_path, waker=waker, finder=script)
+    kind, text = trouble_of(lambda: wake_and_wait(world, desktop(wake)))
+    assert kind is Kind.WAKE_FAILED
+    assert (
+        f"an SSH server answers, but with another key ({KEY.kind} {KEY.fingerprint} at {SPOT}); likely another machine"
+        in text
+    )
+    assert script.shunned[0] == script.shunned[1] == ()
+    assert set(script.shunned[2:]) == {(SPOT,)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent"), [(Kind.OFFLINE, 0), (Kind.PORTAL, 0), (Kind.INTERRUPTED, 0), (Kind.NOT_PINNED, 18)]
+)
+def test_in_vain(tmp_path: Path, waker: LoopbackWaker, kind: Kind, sent: int) -> None:
+    """What waiting can not cure is told at once; without a pinned key the host is at least woken."""
+    world = laptop_world(tmp_path, waker=waker, interfaces=NoInterfaces(), finder=Script(([], Trouble(kind, "why"))))
+    found, text = trouble_of(lambda: wake_and_wait(world, desktop()))
+    assert (found, len(waker.asked), text.endswith("why")) == (kind, sent, True)
+
+
+def test_offline_meanwhile(tmp_path: Path, waker: LoopbackWaker) -> None:
+    """A laptop that loses its network while it waits says so instead of blaming the host."""
+    lost: tuple[list[Sight], Trouble] = ([], Trouble(Kind.OFFLINE, "this machine has no network"))
+    wake = DIRECT._replace(takes=timedelta(seconds=1))
+    world = laptop_world(tmp_path, waker=waker, finder=Script(CLOSED, lost))
+    kind, text = trouble_of(lambda: wake_and_wait(world, desktop(wake)))
+    assert kind is Kind.WAKE_FAILED
+    assert text == "desktop did not wake within 1 s, as far as one can see from here: this machine has no network"
+
+
+def test_interrupted(tmp_path: Path, waker: LoopbackWaker) -> None:
+    """A wait ends soon after the command is told to end."""
+    world = laptop_world(tmp_path, waker=waker, finder=Script(CLOSED))
+    timer = threading.Timer(1, world.ending.set)
+    timer.start()
+    assert trouble_of(lambda: wake_and_wait(world, desktop()))[0] is Kind.INTERRUPTED
+    timer.join()
+
+
+@pytest.fixture
+def nas(tmp_path: Path) -> Iterator[Sshd]:
+    """A host that forbids forwarding, as DSM does. (At its usual level the log goes to the commands' output, too.)"""
+    server = Sshd(tmp_path / "nas", forwarding=False)
+    server.config.write_text(server.config.read_text().replace("LogLevel DEBUG1", "LogLevel VERBOSE"))
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+def host_of(server: Sshd, name: str, **more: Any) -> Host:
+    """A [[host]] that is found there."""
+    return Host(name, server.user, server.port, names=("127.0.0.1",), identity=(server.identity,), keys=server.keys,
+                **more)  # fmt: skip
+
+
+def script(folder: Path, name: str, text: str) -> Path:
+    """A program there."""
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_through_the_nas(tmp_path: Path, nas: Sshd) -> None:
+    """The NAS is proved and logged in to, and runs its command with the MAC address filled in; nothing is forwarded."""
+    synonet = script(tmp_path, "synonet", f'printf "%s\\n" "$@" > {tmp_path}/argv')
+    host = desktop(Wake("nas", f"{synonet} --wake {{mac}} eth0 {{mac_plain}} {{host}} {{broadcast}} {{else}}"))
+    world = laptop_world(tmp_path, host_of(nas, "nas"), host)
+    assert send_wake(world, host) == "magic packet sent through nas"
+    told = (tmp_path / "argv").read_text().split()
+    assert told == ["--wake", MAC, "eth0", "aabbccddee0f", "desktop", "255.255.255.255", "{else}"]
+    assert "direct-tcpip" not in nas.said()
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("sudo -n /usr/syno/sbin/synonet --wake {mac} eth0", f"sudo: a password is required; {ALLOW}"),
+        ("no-such-synonet --wake {mac}", "; write its full path (/usr/syno/sbin/synonet)"),
+        ("exit 3", "it ended with status 3 without a word"),
+    ],
+)  # fmt: skip
+def test_through_the_nas_fails(tmp_path: Path, nas: Sshd, command: str, said: str) -> None:
+    """A command that fails is told with the first line it wrote and the remedy."""
+    script(tmp_path, "sudo", 'echo "sudo: a password is required" >&2; exit 1')
+    nas.stop()
+    nas.config.write_text(nas.config.read_text() + f"SetEnv PATH={tmp_path}:/usr/bin:/bin\n")
+    nas.start()
+    host = desktop(Wake("nas", command))
+    world = laptop_world(tmp_path, host_of(nas, "nas"), host)
+    kind, text = trouble_of(lambda: send_wake(world, host))
+    assert (kind, text.startswith("desktop can not be woken through nas: ")) == (Kind.WAKE_FAILED, True)
+    assert said.replace("{user}", nas.user) in text
+
+
+def test_nas_is_gone(tmp_path: Path, nas: Sshd) -> None:
+    """A NAS that can not be found, or does not let one in, is named as the reason."""
+    host = desktop(Wake("nas", "true"))
+    other = host_of(nas, "nas")._replace(identity=(make_key(tmp_path / "other"),))
+    kind, text = trouble_of(lambda: send_wake(laptop_world(tmp_path, other, host), host))
+    assert (kind, f"nas does not let {nas.user} in" in text) == (Kind.WAKE_FAILED, True)
+    nas.stop()
+    kind, text = trouble_of(lambda: send_wake(laptop_world(tmp_path, other, host), host))
+    assert (kind, text.startswith("desktop can not be woken through nas: ")) == (Kind.WAKE_FAILED, True)
+
+
+@contextmanager
+def sleeping(server: Sshd, waker: LoopbackWaker, *, after: float) -> Iterator[None]:
+    """The server starts so many seconds after a magic packet for it has come, and not before."""
+    woken, ended = threading.Event(), threading.Event()
+
+    def sleep() -> None:
+        waker.sock.settimeout(0.2)
+        while not ended.is_set():
+            try:
+                if is_for(waker.sock.recv(2000), MAC) and not woken.is_set():
+                    woken.set()
+                    ended.wait(after)
+                    server.start()
+            except TimeoutError:
+                continue
+
+    thread = threading.Thread(target=sleep)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(20)
+        server.stop()
+
+
+def test_sleeping_host(tmp_path: Path, waker: LoopbackWaker) -> None:
+    """A host at whose port nothing listens is woken, watched and proved; sshd sees just the connection for it."""
+    server = Sshd(tmp_path / "desktop")
+    host = host_of(server, "desktop", mac=MAC, wake=DIRECT)
+    world = laptop_world(tmp_path, host, waker=waker, interfaces=NoInterfaces())
+    with sleeping(server, waker, after=1):
+        finding, woken = wake_unless_up(world, host)
+        finding.session.close()
+        assert (woken, finding.candidate.spot) == (True, Spot("127.0.0.1", server.port))
+        assert server.said().count("Connection from") == 1
+        assert server.user not in server.said().split("Connection from")[1]
+    assert "desktop speaks SSH and shows its pinned key after" in said(world)
+    assert len(world.memory.boots("desktop")) == 1
+
+
+def test_sleep(tmp_path: Path, nas: Sshd) -> None:
+    """The sleep command is run; a connection that drops with it is what was wanted; a failure is told."""
+    done = tmp_path / "done"
+    world = laptop_world(tmp_path)
+
+    def slept(command: str) -> str:
+        host = host_of(nas, "nas", sleep=command)
+        return send_to_sleep(replace(world, settings=world.settings._replace(hosts={"nas": host})), host)
+
+    assert slept(f"touch {done}") == "goes to sleep"
+    assert done.exists()
+    assert slept("kill -9 $PPID; sleep 5") == "goes to sleep"
+    kind, text = trouble_of(lambda: slept("echo 'Access denied' >&2; exit 1"))
+    assert (kind, text) == (Kind.NOT_WELL, "nas does not sleep: Access denied")
+    kind, text = trouble_of(lambda: slept(""))
+    assert kind is Kind.CONFIGURATION
+    assert text == 'no sleep command is configured for nas: add sleep = "sudo -n systemctl suspend"'
+
+
+class Hanging(PlainLink):
+    """A link over which a command does not end, or ends in a given way."""
+
+    def __init__(self, outcome: tuple[int, bytes, bytes] | None = None) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+    def run(self, command: str, within: timedelta, **_: Any) -> tuple[int, bytes, bytes]:
+        if self.outcome is None:
+            raise Unreachable("it did not end in time")
+        return self.outcome
+
+
+@pytest.mark.parametrize(
+    ("link", "silent", "said"),
+    [
+        (Hanging(), True, "goes to sleep"),
+        (Hanging(), False, "nas still answers: 'suspend' did not end within 10 s"),
+        (Hanging((-1, b"", b"")), True, "goes to sleep"),
+        (Hanging((-1, b"", b"")), False, "nas does not sleep: it ended with status -1 without a word"),
+    ],
+)
+def test_silence_is_sleep(tmp_path: Path, link: Hanging, silent: bool, said: str) -> None:
+    """A host that answers nothing any more sleeps; one that answers while its command hangs does not."""
+    link.silent = silent
+    found = Finding(candidate(), PlainSession(link), timedelta(0))
+    host = Host("nas", "anna", sleep="suspend")
+    world = laptop_world(tmp_path, host, finder=Script(([], None), finding=found))
+    if silent:
+        assert send_to_sleep(world, host) == said
+    else:
+        assert trouble_of(lambda: send_to_sleep(world, host)) == (Kind.NOT_WELL, said)
+    assert link.is_cut.is_set()
