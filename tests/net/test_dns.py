@@ -50,6 +50,29 @@ def test_texts_and_serial() -> None:
         assert RESOLVER.ask(NAME, "SOA", server.endpoint, SOON).serial == 17
 
 
+def test_an_authoritative_no_gives_the_serial_too(tmp_path: Path) -> None:
+    """A server that says with authority that there is none shows its zone's serial (RFC 2308 3)."""
+    with bind(tmp_path) as server:
+        found = RESOLVER.ask(NAME, "SOA", server, SOON)
+        missing = RESOLVER.ask(f"no.{NAME}", "A", server, SOON)
+    assert (found.rcode, found.texts, found.serial) == ("NOERROR", (), 1)
+    assert (missing.rcode, missing.authoritative, missing.serial) == ("NXDOMAIN", True, 1)
+
+
+def test_a_resolver_is_told_from_an_authority() -> None:
+    """RA tells that the other side resolves for others: no name server of a zone's does."""
+
+    def resolver(query: dns.message.Message, _transport: str) -> dns.message.Message:
+        made = answer(query, f"{NAME}. 60 IN A 192.0.2.1", aa=False)
+        made.flags |= dns.flags.RA
+        return made
+
+    with DnsServer(resolver) as server, DnsServer(HOME) as authority:
+        found = RESOLVER.ask(NAME, "A", server.endpoint, SOON)
+        assert (found.authoritative, found.recursion) == (False, True)
+        assert not RESOLVER.ask(NAME, "A", authority.endpoint, SOON).recursion
+
+
 def test_chaos_class() -> None:
     """Another class than IN can be asked."""
     with DnsServer(lambda q, _: answer(q, 'whoami. 0 CH TXT "192.0.2.1"')) as server:
@@ -166,7 +189,7 @@ def test_lookup() -> None:
     assert "127.0.0.1" in RESOLVER.lookup("localhost", SOON)
     with pytest.raises(Unreachable, match="no IPv6 address"):
         RESOLVER.lookup("192.0.2.1", SOON, Family.IPV6)
-    with pytest.raises(Unreachable, match="has no IPv6 address"):
+    with pytest.raises(Unreachable, match="has no address"):
         RESOLVER.lookup("a" * 64, SOON)
     with DnsServer(HOME) as server:
         resolver = DnspythonResolver((server.endpoint,))
