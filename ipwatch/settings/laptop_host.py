@@ -72,7 +72,7 @@ def _wake(keys: Keys, raw: Any) -> Wake | None:
     """The way to wake it; `laptop_load` checks that the host named by `via` exists."""
     if raw is None:
         return None
-    if isinstance(raw, str):
+    if not isinstance(raw, dict):
         keys.fault("wake", 'this is a table: wake = { via = "direct" }, { via = "nas" } or { url = "https://..." }')
         return None
     own = Keys(keys.reader, (*keys.key, "wake"), raw)
@@ -93,7 +93,7 @@ def _wake(keys: Keys, raw: Any) -> Wake | None:
 
 def _wake_fits(own: Keys, made: Wake) -> None:
     """One way, and no key of another."""
-    if isinstance(own.raw, dict) and ("via" in own) == ("url" in own):
+    if ("via" in own) == ("url" in own):
         own.fault("", 'give either via ("direct", or the host that wakes it) or url')
         return
     if made.command and made.via in {"", "direct"}:
@@ -184,9 +184,10 @@ def _check(keys: Keys, made: Host) -> None:
     """What no single key can say."""
     if "name" not in keys:
         keys.fault("", "the key 'name' is missing")
-    if made.wake and "mac" not in keys and (made.wake.via == "direct" or "{mac}" in made.wake.command):
+    wake = made.wake
+    if wake and "mac" not in keys and not wake.url and (wake.via == "direct" or "{mac}" in wake.command):
         keys.fault("wake", 'it needs the machine\'s MAC address: mac = "aa:bb:cc:dd:ee:ff"')
-    if made.secureon and made.wake and made.wake.via != "direct":
+    if made.secureon and wake and wake.via != "direct":
         keys.warn("secureon", 'only via = "direct" sends it')
     if not made.names and made.lan is None:
         keys.warn("", "it can not be found: neither [home] nor this host gives names, and there is no lan")
