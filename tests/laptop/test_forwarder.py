@@ -89,9 +89,9 @@ def place() -> Iterator[Place]:
     it.forwarder.close()
 
 
-def spoken(sock: socket.socket, text: bytes = b"hello") -> bytes:
+def spoken(sock: socket.socket, text: bytes = b"hello", within: float = 5) -> bytes:
     """Send, half-close, and read to the end."""
-    sock.settimeout(5)
+    sock.settimeout(within)
     sock.sendall(text)
     sock.shutdown(socket.SHUT_WR)
     got = b""

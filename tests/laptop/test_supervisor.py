@@ -71,8 +71,7 @@ class Tunnel:
 
     def ask(self) -> bytes:
         with socket.create_connection(("127.0.0.1", self.port), 5) as sock:
-            sock.settimeout(15)
-            return spoken(sock)
+            return spoken(sock, within=20)
 
     def close(self) -> None:
         self.supervisor.stop()

@@ -1,10 +1,7 @@
 """Waking a host and watching it boot; putting it to sleep."""
 
-import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,49 +12,15 @@ import pytest
 from ipwatch.core.candidate import Spot
 from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.find import Finding, Sight
-from ipwatch.laptop.wake import send_to_sleep, send_wake, wake_and_wait, wake_unless_up
+from ipwatch.laptop.wake import Boot, send_to_sleep, send_wake, wake_and_wait, wake_unless_up
 from ipwatch.laptop.world import World
-from ipwatch.net.wol import WakeonlanWaker
 from ipwatch.ports import InterfaceAddress, Unreachable
-from ipwatch.ports.remote import Destination, Sent
 from ipwatch.protocols.magic_packet import is_for
 from ipwatch.settings.laptop_model import Host, Wake
 from tests.fakes.http_server import FakeHttpServer, Reply, Seen
 from tests.fakes.laptop_world import laptop_world, said
 from tests.fakes.links import KEY, SPOT, PlainLink, PlainSession, candidate
-from tests.fakes.sshd import Sshd, make_key
-
-MAC = "aa:bb:cc:dd:ee:0f"
-ALLOW = (
-    "allow it there in /etc/sudoers.d/ipwatch (mode 0440): "
-    "{user} ALL=(root) NOPASSWD: /usr/syno/sbin/synonet --wake aa\\:bb\\:cc\\:dd\\:ee\\:0f eth0"
-)
-DIRECT = Wake(via="direct", takes=timedelta(seconds=30))
-
-
-class LoopbackWaker:
-    """Sends every packet to one port of loopback, wherever it was to go; `fails` says why one can not be sent."""
-
-    def __init__(self, fails: Callable[[Destination], str] = lambda _: "") -> None:
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 0))
-        self.sock.settimeout(5)
-        self.fails = fails
-        self.asked: list[Destination] = []
-
-    def wake(self, mac: str, secureon: bytes, destinations: Sequence[Destination]) -> Sequence[Sent]:
-        self.asked += destinations
-        good = [to for to in destinations if not self.fails(to)]
-        port = self.sock.getsockname()[1]
-        WakeonlanWaker().wake(mac, secureon, [Destination("127.0.0.1", port) for _ in good])
-        return [Sent(to, self.fails(to)) for to in destinations]
-
-
-class NoInterfaces:
-    """A system that does not tell its interfaces."""
-
-    def addresses(self) -> tuple[InterfaceAddress, ...]:
-        raise Unreachable("the interfaces can be read on Linux only")
+from tests.fakes.sleeper import DIRECT, MAC, LoopbackWaker, NoInterfaces, desktop, trouble_of
 
 
 class OneInterface:
@@ -95,21 +58,8 @@ FOUND = ([Sight("connected", SPOT), Sight("proved", SPOT)], None)
 @pytest.fixture
 def waker() -> Iterator[LoopbackWaker]:
     """A waker whose packets stay here."""
-    made = LoopbackWaker()
-    yield made
-    made.sock.close()
-
-
-def desktop(wake: Wake | None = DIRECT, **more: Any) -> Host:
-    """The host that sleeps."""
-    return Host("desktop", mac=MAC, lan=Spot("127.0.0.9", 22), wake=wake)._replace(**more)
-
-
-def trouble_of(act: Callable[[], object]) -> tuple[Kind, str]:
-    """How it ends."""
-    with pytest.raises(Trouble) as caught:
-        act()
-    return caught.value.kind, str(caught.value)
+    with LoopbackWaker() as made:
+        yield made
 
 
 def test_direct(tmp_path: Path, waker: LoopbackWaker) -> None:
@@ -291,132 +241,38 @@ def test_interrupted(tmp_path: Path, waker: LoopbackWaker) -> None:
     timer.join()
 
 
-@pytest.fixture
-def nas(tmp_path: Path) -> Iterator[Sshd]:
-    """A host that forbids forwarding, as DSM does. (At its usual level the log goes to the commands' output, too.)"""
-    server = Sshd(tmp_path / "nas", forwarding=False)
-    server.config.write_text(server.config.read_text().replace("LogLevel DEBUG1", "LogLevel VERBOSE"))
-    try:
-        yield server.start()
-    finally:
-        server.stop()
+class Nas:
+    """A way whose first repetition fails; it sees the host on the LAN from the second look on."""
+
+    name = "nas"
+    again: timedelta | None = timedelta(seconds=0.5)
+
+    def __init__(self) -> None:
+        self.sent = self.looks = 0
+
+    def send(self) -> str:
+        self.sent += 1
+        if self.sent == 2:
+            raise Trouble(Kind.WAKE_FAILED, "nas was lost")
+        return "magic packet sent through nas"
+
+    def on_lan(self) -> bool:
+        self.looks += 1
+        return self.looks == 2
 
 
-def host_of(server: Sshd, name: str, **more: Any) -> Host:
-    """A [[host]] that is found there."""
-    return Host(name, server.user, server.port, names=("127.0.0.1",), identity=(server.identity,), keys=server.keys,
-                **more)  # fmt: skip
-
-
-def script(folder: Path, name: str, text: str) -> Path:
-    """A program there."""
-    path = folder / name
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
-    return path
-
-
-def test_through_the_nas(tmp_path: Path, nas: Sshd) -> None:
-    """The NAS is proved and logged in to, and runs its command with the MAC address filled in; nothing is forwarded."""
-    synonet = script(tmp_path, "synonet", f'printf "%s\\n" "$@" > {tmp_path}/argv')
-    host = desktop(Wake("nas", f"{synonet} --wake {{mac}} eth0 {{mac_plain}} {{host}} {{broadcast}} {{else}}"))
-    world = laptop_world(tmp_path, host_of(nas, "nas"), host)
-    assert send_wake(world, host) == "magic packet sent through nas"
-    told = (tmp_path / "argv").read_text().split()
-    assert told == ["--wake", MAC, "eth0", "aabbccddee0f", "desktop", "255.255.255.255", "{else}"]
-    assert "direct-tcpip" not in nas.said()
-
-
-@pytest.mark.parametrize(
-    ("command", "said"),
-    [
-        ("sudo -n /usr/syno/sbin/synonet --wake {mac} eth0", f"sudo: a password is required; {ALLOW}"),
-        ("no-such-synonet --wake {mac}", "; write its full path (/usr/syno/sbin/synonet)"),
-        ("exit 3", "it ended with status 3 without a word"),
-    ],
-)  # fmt: skip
-def test_through_the_nas_fails(tmp_path: Path, nas: Sshd, command: str, said: str) -> None:
-    """A command that fails is told with the first line it wrote and the remedy."""
-    script(tmp_path, "sudo", 'echo "sudo: a password is required" >&2; exit 1')
-    nas.stop()
-    nas.config.write_text(nas.config.read_text() + f"SetEnv PATH={tmp_path}:/usr/bin:/bin\n")
-    nas.start()
-    host = desktop(Wake("nas", command))
-    world = laptop_world(tmp_path, host_of(nas, "nas"), host)
-    kind, text = trouble_of(lambda: send_wake(world, host))
-    assert (kind, text.startswith("desktop can not be woken through nas: ")) == (Kind.WAKE_FAILED, True)
-    assert said.replace("{user}", nas.user) in text
-
-
-def test_nas_is_gone(tmp_path: Path, nas: Sshd) -> None:
-    """A NAS that can not be found, or does not let one in, is named as the reason."""
-    host = desktop(Wake("nas", "true"))
-    other = host_of(nas, "nas")._replace(identity=(make_key(tmp_path / "other"),))
-    kind, text = trouble_of(lambda: send_wake(laptop_world(tmp_path, other, host), host))
-    assert (kind, f"nas does not let {nas.user} in" in text) == (Kind.WAKE_FAILED, True)
-    nas.stop()
-    kind, text = trouble_of(lambda: send_wake(laptop_world(tmp_path, other, host), host))
-    assert (kind, text.startswith("desktop can not be woken through nas: ")) == (Kind.WAKE_FAILED, True)
-
-
-@contextmanager
-def sleeping(server: Sshd, waker: LoopbackWaker, *, after: float) -> Iterator[None]:
-    """The server starts so many seconds after a magic packet for it has come, and not before."""
-    woken, ended = threading.Event(), threading.Event()
-
-    def sleep() -> None:
-        waker.sock.settimeout(0.2)
-        while not ended.is_set():
-            try:
-                if is_for(waker.sock.recv(2000), MAC) and not woken.is_set():
-                    woken.set()
-                    ended.wait(after)
-                    server.start()
-            except TimeoutError:
-                continue
-
-    thread = threading.Thread(target=sleep)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(20)
-        server.stop()
-
-
-def test_sleeping_host(tmp_path: Path, waker: LoopbackWaker) -> None:
-    """A host at whose port nothing listens is woken, watched and proved; sshd sees just the connection for it."""
-    server = Sshd(tmp_path / "desktop")
-    host = host_of(server, "desktop", mac=MAC, wake=DIRECT)
-    world = laptop_world(tmp_path, host, waker=waker, interfaces=NoInterfaces())
-    with sleeping(server, waker, after=1):
-        finding, woken = wake_unless_up(world, host)
-        finding.session.close()
-        assert (woken, finding.candidate.spot) == (True, Spot("127.0.0.1", server.port))
-        assert server.said().count("Connection from") == 1
-        assert server.user not in server.said().split("Connection from")[1]
-    assert "desktop speaks SSH and shows its pinned key after" in said(world)
-    assert len(world.memory.boots("desktop")) == 1
-
-
-def test_sleep(tmp_path: Path, nas: Sshd) -> None:
-    """The sleep command is run; a connection that drops with it is what was wanted; a failure is told."""
-    done = tmp_path / "done"
-    world = laptop_world(tmp_path)
-
-    def slept(command: str) -> str:
-        host = host_of(nas, "nas", sleep=command)
-        return send_to_sleep(replace(world, settings=world.settings._replace(hosts={"nas": host})), host)
-
-    assert slept(f"touch {done}") == "goes to sleep"
-    assert done.exists()
-    assert slept("kill -9 $PPID; sleep 5") == "goes to sleep"
-    kind, text = trouble_of(lambda: slept("echo 'Access denied' >&2; exit 1"))
-    assert (kind, text) == (Kind.NOT_WELL, "nas does not sleep: Access denied")
-    kind, text = trouble_of(lambda: slept(""))
-    assert kind is Kind.CONFIGURATION
-    assert text == 'no sleep command is configured for nas: add sleep = "sudo -n systemctl suspend"'
+def test_repeated_and_seen_on_the_lan(tmp_path: Path) -> None:
+    """While one waits the wake is repeated, though a repetition fails, and its answer on the LAN is a stage."""
+    world, way = laptop_world(tmp_path, finder=Script(*[CLOSED] * 4, FOUND)), Nas()
+    Boot(world, desktop(), way).watched()
+    text = said(world)
+    assert (way.sent, way.looks) == (5, 2)
+    assert "the wake was not repeated: nas was lost" in text
+    assert "desktop answers on the LAN after" in text
+    way.sent = 1
+    wake = DIRECT._replace(takes=timedelta(seconds=1))
+    boot = Boot(laptop_world(tmp_path, finder=Script(CLOSED)), desktop(wake), way)
+    assert trouble_of(boot.watched) == (Kind.WAKE_FAILED, "nas was lost")
 
 
 class Hanging(PlainLink):
