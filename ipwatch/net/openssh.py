@@ -27,6 +27,13 @@ class OpenSshProver:
     def __init__(self, program: str = "ssh") -> None:
         self._program = program
 
+    def usable(self) -> None:
+        """Raises Trouble where this engine can not work."""
+        if sys.platform == "win32":
+            fault = 'engine = "openssh" does not work on Windows, whose ssh has no control socket; "paramiko" does'
+            raise Trouble(Kind.CONFIGURATION, fault)
+        found(self._program)
+
     def prove(self, sock: socket.socket, spot: Spot, pins: Pins, within: timedelta) -> Session:
         """See the port."""
         from ipwatch.net.glance import shown_key  # noqa: PLC0415 - not needed by who only logs in
@@ -66,9 +73,6 @@ class OpenSshSession:
 
 def found(program: str = "ssh") -> str:
     """The system's ssh; raises Trouble."""
-    if sys.platform == "win32":
-        fault = 'engine = "openssh" does not work on Windows, whose ssh has no control socket: use engine = "paramiko"'
-        raise Trouble(Kind.CONFIGURATION, fault)
     if path := shutil.which(program):
         return path
     raise Trouble(Kind.CONFIGURATION, f"there is no {program} on this machine (Debian: apt install openssh-client)")

@@ -1,7 +1,7 @@
 """How ssh is called, and what its words mean when it ends (ssh(1), ssh_config(5), OpenSSH 9.2). Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def proof(spot: Spot, pins: Path, alias: str) -> dict[str, str]:
     """
     return {
         "IgnoreUnknown": "*",
-        "HostName": spot.ip,
+        "HostName": spot.ip.replace("%", "%%"),
         "Port": str(spot.port),
         "HostKeyAlias": alias,
         "UserKnownHostsFile": _quoted(pins),
@@ -43,18 +43,28 @@ def proof(spot: Spot, pins: Path, alias: str) -> dict[str, str]:
     }
 
 
-def who_options(who: Login) -> list[str]:
-    """Who logs in."""
-    words = ["-l", who.user]
-    words += _options({"IdentityAgent": _quoted(Path(who.agent)) if who.agent else "none"})
-    if who.identities_only:
+def proved(settings: Mapping[str, str]) -> list[str]:
+    """The words for `proof` where ssh connects by itself."""
+    return _options({**settings, "ProxyCommand": "none", "ProxyUseFdpass": "no"})
+
+
+def soft() -> list[str]:
+    """What the user's own words may change: they stand before these, and ssh takes the first value."""
+    return _options({"ServerAliveInterval": "5", "ServerAliveCountMax": "3", "ConnectTimeout": "20"})
+
+
+def who(login: Login) -> list[str]:
+    """Who logs in. Without a user: ssh decides."""
+    words = ["-l", login.user] if login.user else []
+    words += _options({"IdentityAgent": _quoted(Path(login.agent)) if login.agent else "none"})
+    if login.identities_only:
         words += _options({"IdentitiesOnly": "yes"})
-    for identity in who.identities:
+    for identity in login.identities:
         words += ["-i", str(identity)]
     return words
 
 
-def master(spot: Spot, pins: Path, control: Path, dialler: str, who: Login, within: timedelta) -> list[str]:
+def master(spot: Spot, pins: Path, control: Path, dialler: str, login: Login, within: timedelta) -> list[str]:
     """The words after the program's name for the ssh that carries everything. dialler: prints the connected socket."""
     settings = {
         **proof(spot, pins, ALIAS),
@@ -79,10 +89,10 @@ def master(spot: Spot, pins: Path, control: Path, dialler: str, who: Login, with
         "AddKeysToAgent": "no",
         "NumberOfPasswordPrompts": "3",
     }
-    return ["-N", "-M", "-S", str(control), *_options(settings), *who_options(who), "--", who.host]
+    return ["-N", "-M", "-S", str(control), *_options(settings), *who(login), "--", login.host]
 
 
-def _options(settings: dict[str, str]) -> list[str]:
+def _options(settings: Mapping[str, str]) -> list[str]:
     return [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
 
 
@@ -100,7 +110,7 @@ _HINT = re.compile(
 _NOISE = re.compile(r"^(\s*$|@+$|Warning: Permanently|debug\d: )")
 
 
-def why_it_ended(said: Sequence[str], who: Login) -> LoginRefused | Unreachable:
+def why_it_ended(said: Sequence[str]) -> LoginRefused | Unreachable:
     """What the end of ssh before the login was complete means, from the lines it wrote."""
     lines = [clean(line) for line in said if not _NOISE.match(line)]
     text = "\n".join(lines)
@@ -112,7 +122,7 @@ def why_it_ended(said: Sequence[str], who: Login) -> LoginRefused | Unreachable:
         ways = re.search(r"\(([^)]*)\)", named)
         if "ermission denied" in named:
             tried = f" (it takes {ways[1].replace(',', ', ')})" if ways else ""
-            return LoginRefused("; ".join([f"{who.user} is not let in{tried}", *hints]))
+            return LoginRefused("; ".join([f"permission denied{tried}", *hints]))
         return LoginRefused("; ".join([named, *hints]))
     return Unreachable(f"ssh ended: {lines[-1]}" if lines else "ssh ended without a word")
 

@@ -104,9 +104,9 @@ class OpenSshLink:
             finally:
                 mux.close()
         except Unreachable as error:
-            raise Refused(f"{forward}: {error}") from None
+            raise Refused(str(error)) from None
         if isinstance(reply, Failed):
-            raise Refused(f"the far end does not listen on {there[0]}" + (f":{there[1]}" if forward.port else ""))
+            raise Refused("it is taken there, or sshd does not allow it")
 
     def run(self, command: str, within: timedelta, *, stdin: bytes = b"", limit: int = 65536,
             said: Callable[[bytes], None] | None = None) -> tuple[int, bytes, bytes]:  # fmt: skip

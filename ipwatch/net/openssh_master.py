@@ -106,7 +106,7 @@ class Master:
     def _why(self) -> Exception:
         if self._fault:
             return LoginRefused(self._fault)
-        return openssh_args.why_it_ended(self.said, self.who)
+        return openssh_args.why_it_ended(self.said)
 
     def _environment(self, desk: Path) -> dict[str, str]:
         """DISPLAY: programs before 8.4 do not know SSH_ASKPASS_REQUIRE and ask this way only with one."""
