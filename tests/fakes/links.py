@@ -60,7 +60,7 @@ class PlainLink:
         if self.refuses:
             raise Refused(self.refuses)
         try:
-            far = socket.create_connection((target.host, target.port), within.total_seconds())
+            far = self.reach(target, within)
         except OSError as error:
             raise Refused(f"connect failed: {error.strerror}") from None
         client.settimeout(None)
@@ -90,6 +90,10 @@ class PlainLink:
             thread = threading.Thread(target=copy, args=(a, b), daemon=True)
             self._threads.append(thread)
             thread.start()
+
+    def reach(self, target: Target, within: timedelta) -> socket.socket:
+        """The connection at the far end; raises OSError."""
+        return socket.create_connection((target.host, target.port), within.total_seconds())
 
     def remote(self, forward: Forward) -> None:
         if self.refuses:

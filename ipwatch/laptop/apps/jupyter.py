@@ -17,7 +17,7 @@ def recipe(words: tuple[str, ...], folder: str) -> Recipe:
         more=words,
         first=8888,
         pages=("/lab", "/tree"),
-        token_in="JUPYTER_TOKEN",
+        token_in="JUPYTER_TOKEN",  # noqa: S106 - the name of the variable, no token
         finds="jupyter",
         folder=folder,
     )

@@ -73,7 +73,8 @@ def _word(word: str) -> str:
 
 # What stands in the way, for people, by the script's word for it.
 _SENTENCES = {
-    "missing": "{program} is not installed on {host} (looked for it in {where}); --folder names a folder whose .venv has it",
+    "missing": "{program} is not installed on {host} (looked for it in {where}); "
+    "--folder names a folder whose .venv has it",
     "folder": "{host} has no folder {where}",
     "port": "port {where} of {host} is taken by something that ipwatch did not start; "
     "to forward that: ipwatch up {host} {where}",

@@ -72,16 +72,16 @@ by_shell() { # what the user's own shell finds, asked as $1
 locate() {
   found=
   runnable "$PWD/.venv/bin/$1" || runnable "$PWD/venv/bin/$1" || runnable "$(command -v "$1")" ||
-    runnable "$HOME/.local/bin/$1" || by_shell -lc "$1" || by_shell -lic "$1" && return 0
+    runnable "$HOME/.local/bin/$1" || by_shell -lc "$1" || by_shell -ic "$1" && return 0
   for place in "$HOME"/*conda*/bin "$HOME"/*forge*/bin "$HOME"/*mamba*/bin /opt/*conda*/bin /opt/*forge*/bin \
-    "$HOME/.venv/bin" "$HOME/venv/bin" "$HOME"/*conda*/envs/*/bin "$HOME/.pixi/bin" "$HOME/.pyenv/shims" \
-    /opt/homebrew/bin /usr/local/bin; do
+    "$HOME/.venv/bin" "$HOME/venv/bin" "$HOME"/*conda*/envs/*/bin "$HOME"/*forge*/envs/*/bin \
+    "$HOME"/*mamba*/envs/*/bin "$HOME/.pixi/bin" "$HOME/.pyenv/shims" /opt/homebrew/bin /usr/local/bin; do
     runnable "$place/$1" && return 0
   done
   return 1
 }
 
-looked() { printf %s "its folder's .venv, PATH, ~/.local/bin, the login shell's PATH, conda's folders and ~/.venv"; }
+looked() { printf %s "its folder's .venv, PATH, ~/.local/bin, the PATH of your shell, conda's folders and ~/.venv"; }
 
 enter() {
   case $folder in
