@@ -24,7 +24,6 @@ from ipwatch.protocols import known_hosts
 
 PROVED_KEPT = 8  # addresses a host: an ISP gives them out of few networks, so old ones come back
 BOOTS_KEPT = 10
-_LOCK_WITHIN = 10.0  # seconds a change waits for the others; each holds the lock for milliseconds
 _BUSY_WITHIN = 1.0  # seconds a file may be open elsewhere, which on Windows keeps it from being replaced
 
 
@@ -38,10 +37,12 @@ class Proved(NamedTuple):
 
 
 class Memory:
-    """The folder. Nothing is read or made before it is needed."""
+    """The folder. Nothing is read or made before it is needed. patience: seconds a change waits for other processes,
+    each of which holds the lock for milliseconds."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, patience: float = 10.0) -> None:
         self.folder = folder
+        self._patience = patience
 
     @property
     def known_hosts(self) -> Path:
@@ -149,10 +150,10 @@ class Memory:
         except OSError as error:
             raise Trouble(Kind.NOT_WELL, f"the folder {self.folder} can not be used: {_why(error)}") from None
         try:
-            with locked(descriptor, _LOCK_WITHIN):
+            with locked(descriptor, self._patience):
                 yield
         except TimeoutError:
-            sentence = f"another ipwatch has held {self.folder / 'lock'} for {_LOCK_WITHIN:g} s"
+            sentence = f"another ipwatch has held {self.folder / 'lock'} for {self._patience:g} s"
             raise Trouble(Kind.NOT_WELL, sentence) from None
         except OSError as error:  # a network file system without locks
             sentence = f"{self.folder / 'lock'} can not be locked: {_why(error)}"
