@@ -21,7 +21,7 @@ from ipwatch.settings.laptop_model import Host
 _FIRST = timedelta(seconds=5)  # to see that it is up already
 _LOOK = 4.0  # seconds of one look: enough for the system's second and third SYN (after 1 s and 3 s, RFC 6298 2.1, 5.5)
 _PROOF = timedelta(seconds=15)  # but who has answered may take as long: a machine that boots is slow
-_LAN_LOOK = timedelta(seconds=5)  # between two questions whether it answers on the LAN
+_LAN_LOOK = timedelta(seconds=3)  # between two questions whether it answers on the LAN
 _PLAIN = 15.0  # seconds between two status lines where no terminal replaces them
 _SLEEP = timedelta(seconds=10)
 _SILENT = timedelta(seconds=3)  # a host that leaves a ping unanswered for so long is asleep
@@ -50,7 +50,7 @@ def wake_and_wait(world: World, host: Host) -> Finding:
 def wake_unless_up(world: World, host: Host) -> tuple[Finding, bool]:
     """The same; and whether it had to be woken."""
     with way_of(world, host) as way:
-        boot = _Boot(world, host, way)
+        boot = Boot(world, host, way)
         try:
             return world.finder(world).find(host, _FIRST, boot.first_look), False
         except Trouble as trouble:
@@ -61,7 +61,7 @@ def wake_unless_up(world: World, host: Host) -> tuple[Finding, bool]:
         return boot.watched(), True
 
 
-class _Boot:
+class Boot:
     """One boot, from the wake to the proof. Sights come from several threads."""
 
     def __init__(self, world: World, host: Host, way: Way) -> None:
