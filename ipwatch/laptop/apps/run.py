@@ -63,7 +63,8 @@ class Opening:
         page, status = self._through(Opener(forward=forward, target=place.target), place, page)
         ready = app.judge(status) is Answer.READY
         if not ready:
-            self._say(f"{self._recipe.name} answers {status} at {app.path_of(place, page)}, not 200", Tone.WARN)
+            what = f"answers {status} at {app.path_of(place, page)}, not 200" if status else "does not speak HTTP"
+            self._say(f"{self._recipe.name} {what}", Tone.WARN)
         return self._opened(place, page, forward, ready=ready)
 
     def stay(self, opened: Opened) -> None:

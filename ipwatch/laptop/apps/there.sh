@@ -195,7 +195,10 @@ socket_of() { # the container engine's: the user's own before the system's
 
 stop_it() {
   for state in "$dir"/$key.state; do
-    remembered "$state" || continue
+    if ! remembered "$state"; then
+      rm -f "$state"
+      continue
+    fi
     kill -TERM "-$pid" 2>/dev/null || kill -TERM "$pid"
     tries=0
     while remembered "$state" && [ $tries -lt 10 ]; do
