@@ -58,7 +58,7 @@ class Forward(NamedTuple):
                 return f"{place} -> {self.target}"
 
 
-_PART = re.compile(r"\[([^\]]*)\]|([^:\[\]]*)")
+_PART = re.compile(r"(?:\[([^\]]*)\]|([^:\[\]]*))(:|\Z)")
 HOW = 'a forward is 8890, "8000:8501", "6310:192.168.1.30:631", "socks:1080" or "remote:9000:3000"'
 
 
@@ -86,12 +86,12 @@ def _pair(name: str, sort: Sort, parts: list[str]) -> Forward:
         case [port]:
             return Forward(name, sort, "", _port(port), Target("localhost", _port(port)))
         case [here, path] if path.startswith("/"):
-            bind, port_here = _here(here)
-            return Forward(name, sort, bind, port_here, Target(path, 0))
+            bind, port_here = _here(here, sort)
+            return Forward(name, sort, bind, port_here, Target(_path(path), 0))
         case [port, there]:
             return Forward(name, sort, "", _port(port), Target("localhost", _port(there)))
         case [here, host, there]:
-            bind, port_here = _here(here)
+            bind, port_here = _here(here, sort)
             return Forward(name, sort, bind, port_here, Target(_host(host), _port(there)))
         case [bind, port, host, there]:
             return Forward(name, sort, _bind(bind), _port(port), Target(_host(host), _port(there)))
@@ -99,23 +99,24 @@ def _pair(name: str, sort: Sort, parts: list[str]) -> Forward:
             raise BadForward(HOW)
 
 
-def _here(text: str) -> tuple[str, int]:
-    return (text, 0) if text.startswith("/") else ("", _port(text))
+def _here(text: str, sort: Sort) -> tuple[str, int]:
+    """Where it listens: a port, or the path of a socket, which only this machine can have."""
+    if not text.startswith("/"):
+        return "", _port(text)
+    if sort is Sort.REMOTE:
+        raise BadForward(f"a remote forward listens on a port; {HOW}")
+    return _path(text), 0
 
 
 def _split(text: str) -> list[str]:
+    """The parts between colons; what stands in brackets is one."""
     parts, at = [], 0
-    while True:
-        found = _PART.match(text, at)
-        if found is None:  # never: the second alternative fits the empty text
-            raise BadForward(HOW)
+    while found := _PART.match(text, at):
         parts.append(found[1] if found[1] is not None else found[2])
-        at = found.end()
-        if at == len(text):
+        if not found[3]:
             return parts
-        if text[at] != ":":
-            raise BadForward(HOW)
-        at += 1
+        at = found.end()
+    raise BadForward(HOW)
 
 
 def _port(text: str) -> int:
@@ -127,6 +128,17 @@ def _port(text: str) -> int:
 def _host(text: str) -> str:
     if not text or not text.isprintable() or any(c in text for c in " /@"):
         raise BadForward(f"{text[:40]!r} is not a host; {HOW}")
+    if ":" in text:
+        try:
+            return str(ip_address(text))
+        except ValueError:
+            raise BadForward(f"{text[:40]!r} is not an IPv6 address; {HOW}") from None
+    return text
+
+
+def _path(text: str) -> str:
+    if not text.isprintable():
+        raise BadForward(f"{text[:40]!r} is not the path of a socket; {HOW}")
     return text
 
 
