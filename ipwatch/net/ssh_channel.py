@@ -116,7 +116,7 @@ class Channel:
         self.waiting -= count
         size = self.window.delivered(time.monotonic(), count, self.link.rtt or _RTT)
         more = size - self.granted - self.waiting
-        if more >= size // 4 and not self._sent_close:
+        if more >= size // 8 and not self._sent_close:
             self.granted += more
             message = self.message(93)
             message.add_int(more)
