@@ -2,10 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ipwatch.cli import main
 from ipwatch.core.candidate import Spot
 from ipwatch.core.trouble import Kind
 from ipwatch.laptop.wake import send_to_sleep, send_wake, wake_unless_up
@@ -24,6 +26,7 @@ from tests.fakes.sleeper import DIRECT, MAC, LoopbackWaker, NoInterfaces, deskto
 from tests.fakes.sshd import Sshd, make_key
 from tests.fakes.waiting import wait
 
+Typed = Callable[..., tuple[int, str, str]]
 ALLOW = (
     "allow it there in /etc/sudoers.d/ipwatch (mode 0440): "
     "{user} ALL=(root) NOPASSWD: /usr/syno/sbin/synonet --wake aa\\:bb\\:cc\\:dd\\:ee\\:0f eth0"
@@ -195,7 +198,25 @@ def test_on_lan(tmp_path: Path, nas: Sshd) -> None:
         assert not way.on_lan()
 
 
-def test_typed(tmp_path: Path, nas: Sshd) -> None:
+@pytest.fixture
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Types a command in a folder of its own; exit status, standard output, standard error (of faults)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IPWATCH_LAPTOP_STATE", str(tmp_path / "laptop-state"))
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        try:
+            status = main(words)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+def test_typed(tmp_path: Path, nas: Sshd, typed: Typed) -> None:
     """`ipwatch wake --wait` shows the stages as lines in a pipe and ends when the host is proved; the second time it is
     up already; `ipwatch sleep` runs its command; each fault has its exit status."""
     server, woken = Sshd(tmp_path / "desktop"), tmp_path / "woken"
@@ -204,12 +225,6 @@ def test_typed(tmp_path: Path, nas: Sshd) -> None:
     nas_toml = nas.toml("nas", f'lan = "127.0.0.1:{nas.port}"\nsleep = "true"\n')
     (tmp_path / "laptop.toml").write_text(nas_toml + server.toml("desktop", more + wake))
 
-    def typed(*words: str) -> tuple[int, str, str]:
-        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(Path.cwd())}
-        done = subprocess.run([sys.executable, "-m", "ipwatch", *words], capture_output=True, text=True, timeout=90,
-                              env=environ, cwd=tmp_path, check=False)  # fmt: skip
-        return done.returncode, done.stdout, done.stderr
-
     def boot() -> None:
         if wait(woken.exists, 60):
             server.start()
@@ -217,21 +232,42 @@ def test_typed(tmp_path: Path, nas: Sshd) -> None:
     thread = threading.Thread(target=boot)
     thread.start()
     try:
-        status, out, err = typed("wake", "desktop", "--wait")
-        assert (status, out.startswith(f"desktop: is up at 127.0.0.1:{server.port}, ")) == (0, True), err
+        environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        done = subprocess.run([sys.executable, "-m", "ipwatch", "wake", "desktop", "--wait"], capture_output=True,
+                              text=True, timeout=90, env=environ, check=False)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"desktop: is up at 127.0.0.1:{server.port}, ")
         lines = ["desktop: magic packet sent through nas", "desktop: port closed, ", "desktop speaks SSH and shows its"]
-        assert [line for line in lines if f"\n{line}" not in f"\n{err}"] == []
-        status, out, err = typed("wake", "desktop", "--wait", "--json")
+        assert [line for line in lines if f"\n{line}" not in f"\n{done.stderr}"] == []
+        status, out, _ = typed("wake", "desktop", "--wait")
+        assert (status, out) == (0, f"desktop: is up already, at 127.0.0.1:{server.port}\n")
+        status, out, _ = typed("wake", "desktop", "--wait", "--json")
         told = json.loads(out)
-        assert (status, told["woken"], told["port"], err) == (0, False, server.port, "")
-        assert json.loads(typed("wake", "desktop", "--json")[1]) == {
-            "host": "desktop", "sent": "magic packet sent through nas"}  # fmt: skip
-        assert typed("sleep", "nas") == (0, "nas: goes to sleep\n", "")
+        assert (status, told["woken"], told["port"]) == (0, False, server.port)
+        sent = {"host": "desktop", "sent": "magic packet sent through nas"}
+        assert json.loads(typed("wake", "desktop", "--json")[1]) == sent
+        assert typed("sleep", "nas")[:2] == (0, "nas: goes to sleep\n")
         status, out, err = typed("sleep", "desktop")
         assert (status, out, err[:32]) == (1, "", "ipwatch: desktop does not sleep:")
-        assert typed("wake", "nas")[0] == 2
-        assert typed("wake", "attic")[0] == 2
+        assert [typed("wake", name)[0] for name in ("nas", "attic")] == [2, 2]
     finally:
         woken.touch()
         thread.join(30)
         server.stop()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[host]]\nname = "desktop"\nmac = "aa:bb"\n', "MAC address"),
+        ('[[host]]\nname = "desktop"\naddress = "192.168.1.20"\n', "MAC address"),
+        ('[[host]]\nname = "attic"\nmac = "aa:bb:cc:dd:ee:0f"\n', "no host is called desktop"),
+        ('host = ["desktop"]\n', "name"),
+        ("host = 3\n", "name"),
+    ],
+)  # fmt: skip
+def test_of_the_service(tmp_path: Path, typed: Typed, text: str, said: str) -> None:
+    """Without a laptop.toml the service's hosts can be woken; what is wrong with them there is told with its place."""
+    (tmp_path / "ipwatch.toml").write_text(text)
+    status, out, err = typed("wake", "desktop")
+    assert (status, out, said in err, "ipwatch.toml" in err) == (2, "", True, True)
