@@ -123,7 +123,7 @@ class Authority:
         for answer in heard:
             _check(server, answer)
         ips = [ip for answer in heard for text in answer.texts if (ip := dialable(text))]
-        ttls = [answer.ttl for answer in heard if answer.ttl is not None and answer.texts]
+        ttls = [answer.ttl for answer in heard if answer.ttl is not None and ips]
         alias = next((answer.cname for answer in heard if answer.cname), "") if not ips else ""
         missing = any(answer.rcode == "NXDOMAIN" for answer in heard)
         serial = soa.serial if isinstance(soa, DnsAnswer) and soa.authoritative else None
