@@ -11,11 +11,13 @@ from ipwatch.core.host import HostKey, Pins
 from ipwatch.core.locating import same_network
 from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.locate import Around, Locator, Race, Word, is_literal
+from ipwatch.laptop.say import Tone
 from ipwatch.laptop.world import World
 from ipwatch.net.dial import Dialler, reason_of
 from ipwatch.net.glance import shown_keys
 from ipwatch.ports import Unreachable
 from ipwatch.ports.remote import NotSsh, Stranger
+from ipwatch.protocols import hostport
 from ipwatch.settings.laptop_model import Host
 
 _CONNECT = timedelta(seconds=5)
@@ -47,13 +49,17 @@ def collect(world: World, host: Host, at: str | None, around: Around | None = No
     """
     if at is not None:
         return _looked(world, host, _given(world, host, at))
-    if host.lan is not None:
+    if host.lan is None:
+        return _looked(world, host, _outside(world, host, around or Around()))
+    try:
+        return _looked(world, host, (Place(host.lan, _of_lan(world, host.lan)),))
+    except Trouble as inside:
+        if inside.kind is Kind.INTERRUPTED or not host.names:
+            raise
         try:
-            return _looked(world, host, (Place(host.lan, _of_lan(world, host.lan)),))
-        except Trouble as trouble:
-            if trouble.kind is Kind.INTERRUPTED or not host.names:
-                raise
-    return _looked(world, host, _outside(world, host, around or Around()))
+            return _looked(world, host, _outside(world, host, around or Around()))
+        except Trouble as outside:
+            raise Trouble(outside.kind, f"in the house, {inside}; outside, {outside}") from None
 
 
 def prove(world: World, host: Host, seen: Seen) -> HostKey:
@@ -84,7 +90,11 @@ def _of_lan(world: World, lan: Spot) -> str:
 
 def _given(world: World, host: Host, at: str) -> tuple[Place, ...]:
     """ADDRESS, ADDRESS:PORT, [IPV6]:PORT; a name is looked up."""
-    name, port = _split(at, host)
+    at_lan = host.lan is not None and at.strip("[]") == host.lan.ip
+    try:
+        name, port = hostport.split(at, host.lan.port if at_lan and host.lan else host.port)
+    except hostport.BadHostPort as error:
+        raise Trouble(Kind.CONFIGURATION, f"--at is ADDRESS or ADDRESS:PORT: {error}") from None
     try:
         ips: Sequence[str] = (str(ip_address(name)),)
     except ValueError:
@@ -94,34 +104,27 @@ def _given(world: World, host: Host, at: str) -> tuple[Place, ...]:
     return tuple(Place(Spot(ip, port), "given by --at") for ip in ips)
 
 
-def _split(at: str, host: Host) -> tuple[str, int]:
-    head, colon, tail = at.rpartition(":")
-    name, port = (head, tail) if colon and (":" not in head or head.endswith("]")) else (at, "")
-    name = name.removeprefix("[").removesuffix("]")
-    if not port:
-        return name, host.lan.port if host.lan is not None and host.lan.ip == name else host.port
-    if not name or not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
-        raise Trouble(Kind.CONFIGURATION, f"--at is ADDRESS or ADDRESS:PORT, not {at[:60]!r}")
-    return name, int(port)
-
-
 def _outside(world: World, host: Host, around: Around) -> tuple[Place, ...]:
     """Where the host's names lead now, and who says so."""
-    who: dict[str, list[str]] = {name: ["given in laptop.toml"] for name in host.names if is_literal(name)}
+    who: dict[str, list[str]] = {name: ["laptop.toml"] for name in host.names if is_literal(name)}
     race = Locator(world, around).race(host.names)
     for word in _heard(world, race):
         if word.claim is not None and word.ip:
             who.setdefault(word.ip, []).append(word.claim.who)
+        elif word.claim is None:
+            world.say.line(word.text, Tone.WARN)
     if not who:
         names = ", ".join(host.names) or "it has no names in laptop.toml"
         why = race.missing or f"there is no address for {host.name} ({names})"
         raise Trouble(Kind.NO_ADDRESS, f"{why}; say where with --at ADDRESS")
-    return tuple(Place(Spot(ip, host.port), f"named by {', '.join(voices)}") for ip, voices in who.items())
+    return tuple(
+        Place(Spot(ip, host.port), f"named by {', '.join(dict.fromkeys(voices))}") for ip, voices in who.items()
+    )
 
 
 def _heard(world: World, race: Race) -> list[Word]:
     """What the ways say until all have ended, or for a while after the first address."""
-    world.say.status(f"asking for {', '.join(race.names)}")
+    world.say.status(f"asking for {', '.join(race.names)}" if race.names else "")
     end = world.now() + _ASK
     while not race.done and world.now() < end:
         if world.ending.wait(0.05):
