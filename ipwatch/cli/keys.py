@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,6 +34,13 @@ def trust(arguments: argparse.Namespace) -> int:
 
 def run(world: World, arguments: argparse.Namespace) -> int:
     """The command with its world; raises Trouble."""
+    try:
+        return _run(world, arguments)
+    finally:
+        sys.stdout.flush()  # before a sentence on standard error says what is wrong with what was shown
+
+
+def _run(world: World, arguments: argparse.Namespace) -> int:
     host = world.host(arguments.host)
     _check(arguments)
     if arguments.show:
@@ -73,7 +81,7 @@ def _forget(world: World, host: Host, *, yes: bool) -> int:
     if not held:
         print(f"no key is pinned for {host.name} by ipwatch trust{written}")
         return 0
-    _table([Row(State.GONE, key) for key in held], host)
+    table.show(("TYPE", "FINGERPRINT"), [(key.kind, key.fingerprint) for key in held])
     if not yes and not _yes(world, f"Unpin {_keys(len(held))} of {host.name}?", "say it with --yes"):
         raise Trouble(Kind.NOT_WELL, "nothing was changed")
     world.memory.pin(host.name, ())

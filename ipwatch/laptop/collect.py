@@ -84,7 +84,7 @@ def _of_lan(world: World, lan: Spot) -> str:
     except Unreachable:
         ours = []
     if same_network(lan.ip, ours):
-        return "its address in the house, in the network this machine is in: the safest way, if you are at home"
+        return "its address in the house, from a machine in the same network: the safest way"
     return "its address in the house, but this machine is in another network"
 
 

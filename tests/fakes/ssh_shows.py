@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 
 from ipwatch.core.host import HostKey
 
+_EXCHANGES = ("curve25519-sha256", "curve25519-sha256@libssh.org")  # RFC 8731; paramiko knows the second name only
+
 
 def string(value: bytes) -> bytes:
     return len(value).to_bytes(4) + value
@@ -18,7 +20,7 @@ def frame(payload: bytes) -> bytes:
     return (len(payload) + padding + 1).to_bytes(4) + bytes([padding]) + payload + bytes(padding)
 
 
-def kexinit(host_keys: Sequence[str], exchanges: Sequence[str] = ("curve25519-sha256",)) -> bytes:
+def kexinit(host_keys: Sequence[str], exchanges: Sequence[str] = _EXCHANGES) -> bytes:
     """A server's SSH_MSG_KEXINIT (RFC 4253 7.1)."""
     ciphers, macs = "aes128-ctr", "hmac-sha2-256"
     lists = [",".join(exchanges), ",".join(host_keys), ciphers, ciphers, macs, macs, "none", "none", "", ""]

@@ -209,7 +209,7 @@ def test_a_key_that_is_not_held_is_not_pinned(tmp_path: Path, capsys: pytest.Cap
         world = laptop_world(tmp_path, Host("nas"))
         told = trouble(lambda: trust(world, yes=True, at=f"{ip}:{port}"))
     assert A.fingerprint in capsys.readouterr().out
-    assert told.kind in {Kind.NOT_SSH, Kind.UNREACHABLE}
+    assert "signature" in str(told).lower()
     assert f"the machine at {ip}:{port} did not prove that it holds the key it shows" in str(told)
     assert world.memory.pins("nas").keys == ()
 
