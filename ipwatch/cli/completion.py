@@ -72,10 +72,10 @@ class Place:
         self.given: list[tuple[argparse.Action, str]] = []
         self.pending: argparse.Action | None = None  # an option that waits for its value
         self.literal = False  # after "--"
-        self.arguments: list[argparse.Action] = []
         self._enter(parser)
 
     def _enter(self, parser: argparse.ArgumentParser) -> None:
+        """Its arguments are the next ones, each gone when it is given."""
         self.parser = parser
         self.arguments = [a for a in parser._actions if not a.option_strings]  # noqa: SLF001 - argparse has no other door
 
@@ -112,9 +112,7 @@ class Place:
     def _argument(self, action: argparse.Action, word: str) -> None:
         self.given.append((action, word))
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            self.arguments = []
-            if word in action.choices:
-                self._enter(action.choices[word])
+            self._enter(action.choices.get(word) or argparse.ArgumentParser(add_help=False))
         elif action.nargs in {None, "?"}:
             del self.arguments[0]
 
