@@ -14,6 +14,7 @@ from ipwatch.core.host import HostKey
 from ipwatch.core.locating import End, Fate, Search, judge, rank, same_network
 from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.locate import Around, Race, is_literal
+from ipwatch.laptop.memory import Proved
 from ipwatch.laptop.sight import Finding, Hunt, Outcome, Sight
 from ipwatch.net.dial import Dialled, Dialler, source_of
 from ipwatch.ports import PortError, Unreachable
@@ -100,7 +101,7 @@ class Hunter:
 
     def _take_what_is_known(self) -> None:
         """What needs no question: the address in the house, literal addresses, and where the host was before."""
-        host, memory = self._hunt.host, self._world.memory
+        host = self._hunt.host
         if host.lan is not None:
             self._at_home = self._is_at_home(host.lan.ip)
             self._take_claim(host.lan, Claim(Way.LAN, "laptop.toml", detail="its address at home"))
@@ -108,13 +109,20 @@ class Hunter:
             if is_literal(name):
                 self._take_claim(Spot(name, host.port), Claim(Way.GIVEN, "laptop.toml"))
         latest = True
-        for proved in memory.proved(host.name):
+        for proved in self._remembered():
             spot = Spot(proved.ip, proved.port)
             if spot != host.lan and proved.port != host.port:
                 continue  # the port was changed since
             detail = f"learnt by way of {proved.way}" if proved.way else ""
             self._take_claim(spot, Claim(Way.PROVED, "memory", proved.at, detail), reserve=not latest)
             latest = latest and spot == host.lan
+
+    def _remembered(self) -> tuple[Proved, ...]:
+        try:
+            return self._world.memory.proved(self._hunt.host.name)
+        except Trouble as trouble:  # there are other ways
+            self._hunt.tell(Sight("note", text=str(trouble)))
+            return ()
 
     def _is_at_home(self, ip: str) -> bool:
         try:
@@ -208,21 +216,20 @@ class Hunter:
         self._hunt.tell(Sight(str(proof.fate), proof.spot, key=proof.key, text=text))
 
     def _remember(self, candidate: Candidate) -> None:
-        spot, now, memory = candidate.spot, self._world.clock.now(), self._world.memory
-        held = memory.proved(self._hunt.host.name)
-        before = next((p for p in held if (p.ip, p.port) == spot), None)
-        ways = [str(claim.way) for claim in candidate.claims if claim.way is not Way.PROVED]
-        if before is not None and before is held[0] and timedelta(0) <= now - before.at < _AGAIN:
+        spot, now = candidate.spot, self._world.clock.now()
+        before = next(((i, p) for i, p in enumerate(self._remembered()) if (p.ip, p.port) == spot), None)
+        if before is not None and before[0] == 0 and timedelta(0) <= now - before[1].at < _AGAIN:
             return
-        way = ways[0] if ways else before.way if before is not None else ""
+        ways = [str(claim.way) for claim in candidate.claims if claim.way is not Way.PROVED]
+        way = ways[0] if ways else before[1].way if before is not None else ""
         try:
-            memory.note_proved(self._hunt.host.name, *spot, way, now)
+            self._world.memory.note_proved(self._hunt.host.name, *spot, way, now)
         except Trouble as trouble:  # the host is found all the same
             self._hunt.tell(Sight("note", text=str(trouble)))
 
     def _when_it_takes_long(self) -> None:
         took = self._took()
-        if self._race.names and self._finding is None and took > _ODD:
+        if self._race.names and self._settled is None and took > _ODD:
             self._race.probe()
         if self._reserve and (took > _RESERVE or self._race.done):
             for spot in self._reserve if self._finding is None else ():

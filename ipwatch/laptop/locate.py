@@ -78,6 +78,7 @@ class Race:
         self._listeners: list[Callable[[], None]] = []
         self._open = 0
         self._probed = False
+        self._open_line = False  # somebody far away proved by TLS who they are: no portal stands in between
         self.names = names
         self.missing = ""  # the clause of a server that says with authority that there is no address
         self.hijacked = False
@@ -113,7 +114,9 @@ class Race:
         """Find out (once) whether a captive portal stands in between; `looked` is set in the end."""
         with self._lock:
             first, self._probed = not self._probed, True
-        if first:
+        if first and self._open_line:
+            self.looked.set()
+        elif first:
             threading.Thread(target=self._look_for_portal, name="locate portal", daemon=True).start()
 
     def _begin_ways(self, name: str) -> None:
@@ -219,6 +222,7 @@ class Race:
                 why = str(error)
                 break  # the other question would fare no better
             self.answered = True
+            self._open_line = self._open_line or url.startswith("https:")
             ips = [ip for text in answer.texts if (ip := dialable(text))]
             found = found or bool(ips)
             self._claim(Way.DOH, who, ips, f"TTL {seconds(answer.ttl)}" if answer.ttl is not None else "")
