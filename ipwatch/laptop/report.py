@@ -24,6 +24,7 @@ _DOING = {
     State.BACKING_OFF: "{host} is away, trying again soon",
     State.SUSPECT: "{host} is silent, asking",
 }
+_LINKED = frozenset({State.UP, State.SUSPECT})
 
 
 class Report:
@@ -63,7 +64,7 @@ class Report:
 
     def moved(self, before: Tunnel, after: Tunnel, happening: table.Happening) -> None:
         """The table moved."""
-        if before.state in {State.UP, State.SUSPECT} and after.state is State.LOCATING:
+        if before.state in _LINKED and after.state not in _LINKED:
             self._lost_at = happening.at
             with self._lock:
                 self._told.clear()

@@ -1,12 +1,15 @@
 """What a waiting person sees: a status line on a terminal, plain lines in a pipe, JSON lines, or nothing (--quiet).
 
-Everything goes to standard error; results of commands go to standard output, by the commands themselves.
+Everything goes to standard error; results of commands go to standard output, by the commands themselves. Texts may hold
+words of machines far away: their control characters are not written.
 """
 
 import json
 import os
 import sys
 import threading
+import unicodedata
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, TextIO
 
@@ -26,12 +29,19 @@ _COLOUR = {Tone.PLAIN: "", Tone.GOOD: "\033[32m", Tone.WARN: "\033[33m", Tone.BA
 class Say:
     """Writes for people. A status is replaced in place on a terminal, written once as a line elsewhere."""
 
-    def __init__(self, out: TextIO = sys.stderr, *, quiet: bool = False, as_json: bool = False) -> None:
+    def __init__(
+        self,
+        out: TextIO = sys.stderr,
+        *,
+        quiet: bool = False,
+        as_json: bool = False,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
         self._out = out
         self._quiet = quiet
         self._json = as_json
-        self._terminal = out.isatty() and not as_json
-        self._colour = self._terminal and "NO_COLOR" not in os.environ
+        self._terminal = out.isatty() and not as_json and environ.get("TERM") != "dumb"
+        self._colour = self._terminal and not environ.get("NO_COLOR")  # no-color.org: present and not empty
         self._lock = threading.Lock()
         self._status = ""
 
@@ -46,20 +56,22 @@ class Say:
             return
         with self._lock:
             if self._json:
-                self._write(json.dumps({"tone": tone.value, "text": text, **facts}, ensure_ascii=False) + "\n")
+                self._write(_json({"tone": tone.value, "text": text, **facts}))
                 return
+            text = "\n".join(plain(row) for row in text.split("\n"))
             self._clear()
             self._write(f"{_COLOUR[tone]}{text}\033[0m\n" if self._colour and tone is not Tone.PLAIN else text + "\n")
             self._redraw()
 
     def status(self, text: str) -> None:
         """What is going on now; "" for nothing. In a pipe each different status is one line."""
+        text = plain(text)
         with self._lock:
             if self._quiet or text == self._status:
                 return
             if self._json:
                 if text:
-                    self._write(json.dumps({"status": text}, ensure_ascii=False) + "\n")
+                    self._write(_json({"status": text}))
             elif self._terminal:
                 self._clear()
             elif text:
@@ -78,7 +90,7 @@ class Say:
                 width = os.get_terminal_size(self._out.fileno()).columns
             except (OSError, ValueError):
                 width = 80
-            self._write(self._status[: max(1, width - 1)])
+            self._write(fitting(self._status, width - 1))  # a full last column would break the line
 
     def _write(self, text: str) -> None:
         try:
@@ -86,3 +98,23 @@ class Say:
             self._out.flush()
         except (OSError, ValueError):  # nobody reads any more: no reason to stop working
             pass
+
+
+def fitting(text: str, columns: int) -> str:
+    """The beginning of a text that takes at most so many columns of a terminal, at least one character."""
+    taken = 0
+    for at, letter in enumerate(text):
+        wide = unicodedata.east_asian_width(letter) in {"W", "F"}
+        taken += 0 if unicodedata.combining(letter) else 2 if wide else 1
+        if taken > columns:
+            return text[: max(1, at)]
+    return text
+
+
+def plain(text: str) -> str:
+    """Without control characters: a banner must not move the cursor."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
+def _json(facts: dict[str, Any]) -> str:
+    return json.dumps(facts, ensure_ascii=False, default=str) + "\n"
