@@ -109,7 +109,8 @@ class _Found:
 
     def __init__(self, host: Host, outcome: Outcome, silent: Sequence[Sight]) -> None:
         self.host, self.outcome, self.silent = host, outcome, silent
-        pairs = zip(outcome.ends, outcome.candidates, strict=True)
+        candidates = (one._replace(claims=_latest_first(one.claims)) for one in outcome.candidates)
+        pairs = zip(outcome.ends, candidates, strict=True)
         self.pairs: list[tuple[End, Candidate]] = sorted(pairs, key=lambda pair: _ORDER.index(pair[0].fate))
         first = outcome.finding.candidate.spot if outcome.finding is not None else None
         self.pairs.sort(key=lambda pair: pair[0].spot != first)
@@ -146,6 +147,11 @@ class _Found:
                 if sight.claim is not None
             ],
         }
+
+
+def _latest_first(claims: Sequence[Claim]) -> tuple[Claim, ...]:
+    """What is said now before what is only remembered."""
+    return tuple(sorted(claims, key=lambda claim: claim.way is Way.PROVED))
 
 
 def _candidate_json(end: End, candidate: Candidate, now: datetime) -> dict[str, Any]:

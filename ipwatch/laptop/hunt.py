@@ -239,11 +239,12 @@ class Hunter:
     def _outcome(self) -> Outcome:
         candidates = tuple(Candidate(spot, tuple(claims)) for spot, claims in self._claims.items())
         ends = tuple(self._end_of(spot) for spot in self._claims)
+        located = self._hunt.prover is None and bool(self._claims) and not self._hunt.host.names
         trouble = None
-        if self._settled is None:
+        if self._settled is None and not located:
             if self._race.names:
                 self._await_portal()
-            trouble = judge(self._search(ends))
+            trouble = judge(self._search(ends if self._hunt.prover is not None else ()))
         return Outcome(self._finding, trouble, candidates, ends)
 
     def _end_of(self, spot: Spot) -> End:

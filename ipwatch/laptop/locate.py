@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _ZONE = timedelta(seconds=7)
 _DOH = timedelta(seconds=5)
 _SYSTEM = timedelta(seconds=5)  # the system's own resolvers give up a server after 5 s (resolv.conf(5))
-_NOWHERE = timedelta(seconds=1.5)  # a hijacker sits near, so it answers soon
+_NOWHERE = timedelta(seconds=1.5)
+_NEAR = timedelta(seconds=0.4)  # a hijacker sits near: so long is waited for one when all other ways have ended
 _PORTAL = timedelta(seconds=3)
 SYSTEM = "this machine's resolver"
 
@@ -76,7 +77,9 @@ class Race:
         self._lock = threading.Lock()
         self._words: list[Word] = []
         self._listeners: list[Callable[[], None]] = []
-        self._open = 0
+        self._open = 0  # ways under way
+        self._nowhere_open = False
+        self._begun = self._world.now()
         self._probed = False
         self._open_line = False  # somebody far away proved by TLS who they are: no portal stands in between
         self.names = names
@@ -90,9 +93,10 @@ class Race:
 
     @property
     def done(self) -> bool:
-        """Whether every way has ended."""
+        """Whether every way has ended. That nobody answers from nowhere is the rule, and not waited for."""
         with self._lock:
-            return self._open == 0
+            patient = self._nowhere_open and self._world.now() - self._begun < _NEAR
+            return self._open == 0 and not patient
 
     def words(self, since: int) -> list[Word]:
         """What was said after the first `since` words."""
@@ -128,16 +132,21 @@ class Race:
         self._begin("system", lambda: self._ask_system(name))
 
     def _begin(self, what: str, way: Callable[[], None]) -> None:
-        with self._lock:
-            self._open += 1
+        def count(by: int) -> None:
+            with self._lock:
+                if what == "nowhere":
+                    self._nowhere_open = by > 0
+                else:
+                    self._open += by
 
         def run() -> None:
             try:
                 way()
             finally:
-                with self._lock:
-                    self._open -= 1
+                count(-1)
                 self._ring()
+
+        count(1)
 
         threading.Thread(target=run, name=f"locate {what}", daemon=True).start()
 

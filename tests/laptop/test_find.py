@@ -280,9 +280,9 @@ def test_spots_to_be_shunned_are_not_dialled(tmp_path: Path, desktop: Sshd) -> N
 
 def test_a_closed_port_is_told(tmp_path: Path, desktop: Sshd) -> None:
     """When every candidate refuses, the search ends at once with the places and the reason."""
-    with serving("127.0.0.1", "127.0.0.2") as ns:
-        port = free_port()
-        failed = trouble(world(tmp_path, ns), host(desktop, port=port), timedelta(seconds=60))
+    port = free_port()
+    own = host(desktop, port=port, names=("127.0.0.1", "127.0.0.2"))
+    failed = trouble(world(tmp_path), own, timedelta(seconds=60))
     assert failed.kind is Kind.UNREACHABLE
     assert str(failed) == f"nothing answers at 127.0.0.1:{port}, 127.0.0.2:{port}: connection refused"
 
@@ -309,8 +309,8 @@ def test_what_is_no_ssh_server_is_told(tmp_path: Path, desktop: Sshd, says: byte
 
 def test_an_address_that_hangs_does_not_hold_up_the_others(tmp_path: Path, desktop: Sshd) -> None:
     """The first address hangs, the second is the host: it is dialled a moment later and wins."""
-    with hanging("127.0.0.3", desktop.port), serving("127.0.0.3", "127.0.0.1") as ns:
-        finding, sights = found(world(tmp_path, ns), host(desktop))
+    with hanging("127.0.0.3", desktop.port):
+        finding, sights = found(world(tmp_path), host(desktop, names=("127.0.0.3", "127.0.0.1")))
     assert finding.candidate.spot.ip == "127.0.0.1"
     assert seen(sights, "dialling") == [Spot("127.0.0.3", desktop.port), finding.candidate.spot]
 
@@ -350,6 +350,17 @@ def test_without_any_name_server_the_last_proof_helps(tmp_path: Path, desktop: S
     assert finding.candidate.claims[0].at == long_ago
     assert len(seen(sights, "claim")) == 2
     assert here.memory.proved("desktop")[0].way in {"doh", "zone"}
+
+
+def test_addresses_of_long_ago_are_dialled_when_the_others_bring_nothing(tmp_path: Path, desktop: Sshd) -> None:
+    """While the zone's address may still answer, older ones are left alone; when it does not, they are tried."""
+    with hanging("127.0.0.3", desktop.port), serving("127.0.0.3") as ns:
+        here = world(tmp_path, ns)
+        here.memory.note_proved("desktop", "127.0.0.1", desktop.port, "zone")
+        here.memory.note_proved("desktop", "127.0.0.4", desktop.port, "zone")
+        finding, sights = found(here, host(desktop))
+    assert finding.candidate.spot.ip == "127.0.0.1"
+    assert [spot.ip for spot in seen(sights, "dialling") if spot] == ["127.0.0.4", "127.0.0.3", "127.0.0.1"]
 
 
 def test_a_proof_is_not_written_down_twice_in_a_minute(tmp_path: Path, desktop: Sshd) -> None:
@@ -427,6 +438,18 @@ def test_a_captive_portal_is_the_reason(tmp_path: Path, desktop: Sshd) -> None:
     assert "login.campus.example" in str(failed)
 
 
+def test_a_probe_that_hangs_keeps_the_deadline_and_can_be_interrupted(tmp_path: Path, desktop: Sshd) -> None:
+    """A portal's server that does not answer holds up neither the end of the search nor its interruption."""
+    with Quiet(Reply(302, hang=30)) as portal, serving() as ns:
+        here = world(tmp_path, ns, probe=portal.url)
+        assert trouble(here, host(desktop), timedelta(seconds=0.5)).kind is Kind.NO_ADDRESS
+        cancel = threading.Event()
+        timer = threading.Timer(0.3, cancel.set)
+        timer.start()
+        assert trouble(here, host(desktop), timedelta(seconds=60), cancel=cancel).kind is Kind.INTERRUPTED
+        timer.join()
+
+
 def test_a_portal_is_not_looked_for_when_the_host_is_found(tmp_path: Path, desktop: Sshd) -> None:
     """A search that succeeds asks nobody else's server for anything."""
     with Quiet(Reply(204)) as probe, serving("127.0.0.1") as ns:
@@ -466,6 +489,19 @@ def test_a_search_can_be_interrupted(tmp_path: Path, desktop: Sshd, by: str) -> 
 
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_interrupted_after_the_proof_the_session_is_let_go(tmp_path: Path, desktop: Sshd) -> None:
+    """Ctrl-C while the other ways are still heard closes the session that was proved."""
+    mute = Spot("127.0.0.8", free_port())
+    with listening(*mute):
+        here = world(tmp_path)
+        own = host(desktop, names=("127.0.0.1",), lan=mute)
+        with pytest.raises(Trouble, match="interrupted"):
+            Finder(here, around()).survey(
+                [own], SOON, lambda _host, sight: here.ending.set() if sight.what == "proved" else None, grace=SOON
+            )
+    assert wait(lambda: desktop.sessions() == [])
 
 
 def test_nothing_is_left_behind(tmp_path: Path, desktop: Sshd) -> None:
@@ -550,6 +586,13 @@ def test_without_proving_nobody_is_dialled(tmp_path: Path, desktop: Sshd) -> Non
     assert outcome.trouble is None
     assert {sight.what for _, sight in told} <= {"claim", "silent"}
     assert nothing.trouble[0] is Kind.NO_ADDRESS
+
+
+def test_a_host_without_a_name_is_where_the_configuration_says(tmp_path: Path, desktop: Sshd) -> None:
+    """Without a name there is nobody to ask: the house's own address is all there is, and no trouble."""
+    (outcome,), _ = survey(world(tmp_path), host(desktop, names=(), lan=Spot("127.0.0.6", 22)), prove=False)
+    assert outcome.trouble is None
+    assert [candidate.spot.ip for candidate in outcome.candidates] == ["127.0.0.6"]
 
 
 def test_a_host_without_pins_is_located_all_the_same(tmp_path: Path, desktop: Sshd) -> None:

@@ -15,8 +15,10 @@ from ipwatch.core.candidate import Spot, Way
 from ipwatch.core.locating import HIJACKED
 from ipwatch.laptop.locate import SYSTEM, Around, Locator, Race, Word, is_literal
 from ipwatch.net.dns import DnspythonResolver
+from ipwatch.net.http import RequestsHttp
 from ipwatch.ports import DnsChange, Endpoint, NameServer, Secret, TsigKey, Unreachable, Zone
 from ipwatch.settings.laptop_model import Laptop
+from tests.fakes.ca import Authority
 from tests.fakes.dns_server import Answer, DnsServer, answer, zone
 from tests.fakes.doh_server import DohServer
 from tests.fakes.http_server import FakeHttpServer, Reply, Seen
@@ -205,7 +207,7 @@ def test_an_answer_from_where_nobody_is_shows_the_hijacking(tmp_path: Path, repl
     looked for a captive portal, too."""
     with DnsServer(reply) as hijacker, Portal(Reply(204)) as probe:
         race = locator(tmp_path, nowhere=hijacker.endpoint, probe=probe.url).race([NAME])
-        assert HIJACKED in [word.text for word in heard(race)]
+        assert wait(lambda: HIJACKED in [word.text for word in race.words(0)])
         assert race.looked.wait(5)
     assert race.hijacked
     assert race.portal == ""
@@ -304,6 +306,28 @@ def test_a_captive_portal_is_named(tmp_path: Path, reply: Reply, named: str) -> 
         assert len(server.seen) == 1
     assert race.portal.startswith(named)
     assert bool(race.portal) == bool(named)
+
+
+def test_no_portal_is_looked_for_where_a_far_server_proved_its_name(tmp_path: Path) -> None:
+    """An operator that answered by TLS shows that the line is open: the probe's server is left alone."""
+    authority = Authority(tmp_path / "ca")
+    http = RequestsHttp(cafile=authority.cafile)
+    with DohServer(HOME, authority.issue("127.0.0.1")) as doh, Portal(Reply(302)) as probe:
+        race = locator(tmp_path, doh=(doh.doh,), probe=probe.url, http=http).race([NAME])
+        assert claims(race, Way.DOH)
+        race.probe()
+        assert race.looked.wait(5)
+        assert probe.seen == []
+    http.close()
+    assert race.portal == ""
+
+
+def test_a_probe_that_fails_says_nothing(tmp_path: Path) -> None:
+    """A probe that gets no answer is no portal."""
+    race = locator(tmp_path, probe=f"http://127.0.0.1:{free_port()}/").race([])
+    race.probe()
+    assert race.looked.wait(5)
+    assert race.portal == ""
 
 
 def test_listeners_are_rung_until_they_leave(tmp_path: Path) -> None:
