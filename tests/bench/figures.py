@@ -19,12 +19,15 @@ class Figure:
     budget: float | None = None
     why: str = ""
     below: bool = False  # the budget itself is already too much
+    above: bool = False  # the budget is the least that will do
 
     @property
     def met(self) -> bool | None:
         """Whether the budget is kept; None where there is no budget or no figure."""
         if self.value is None or self.budget is None:
             return None
+        if self.above:
+            return self.value >= self.budget
         return self.value < self.budget if self.below else self.value <= self.budget
 
     @property
@@ -32,7 +35,8 @@ class Figure:
         """measure, figure, budget, met or missed."""
         if self.value is None:
             return self.measure, f"not measured: {self.why}", "", ""
-        budget = "" if self.budget is None else f"{'<' if self.below else '<='} {self.budget:g}{self._unit}"
+        sign = ">=" if self.above else "<" if self.below else "<="
+        budget = "" if self.budget is None else f"{sign} {self.budget:g}{self._unit}"
         verdict = {None: "", True: "met", False: "MISSED"}[self.met]
         return self.measure, f"{_short(self.value)}{self._unit}", budget, verdict
 
@@ -57,5 +61,5 @@ def table(figures: Sequence[Figure]) -> str:
 
 def as_json(figures: Sequence[Figure], facts: dict[str, str | float]) -> str:
     """One line: the facts about the run, and the figures."""
-    rows = [{k: v for k, v in asdict(f).items() if k != "below"} | {"met": f.met} for f in figures]
+    rows = [{k: v for k, v in asdict(f).items() if k not in {"below", "above"}} | {"met": f.met} for f in figures]
     return json.dumps({**facts, "figures": rows})
