@@ -32,7 +32,7 @@ def host(reader: Reader, key: KeyPath, raw: dict[str, Any], names: tuple[str, ..
         mac=keys.read("mac", values.mac, ""),
         secureon=keys.read("secureon", values.secureon, b""),
         wake=_wake(keys, keys.take("wake")),
-        sleep=keys.one("sleep", str, ""),
+        sleep=keys.one("sleep", str, "").strip(),
         forwards=_forwards(keys, keys.take("forward")),
         apps=_apps(keys, keys.take("app")),
     )
@@ -79,7 +79,7 @@ def _wake(keys: Keys, raw: Any) -> Wake | None:
     url = own.read("url", lambda text: values.url(text, insecure=True), "")
     made = Wake(
         via=own.read("via", str, ""),
-        command=own.one("command", str, ""),
+        command=own.one("command", str, "").strip(),
         url=url,
         broadcast=own.several("broadcast", values.address, ()),
         takes=own.one("takes", timedelta, Wake().takes),

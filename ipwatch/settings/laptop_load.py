@@ -1,6 +1,7 @@
 """laptop.toml -> Laptop, or every fault at once. Standard library only: `ipwatch proxy` starts with it."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ipwatch.settings.laptop_model import DOH, PROBE, Host, Laptop
 from ipwatch.settings.reader import Reader
 from ipwatch.settings.toml import KeyPath
 
+TOKEN = 12  # letters of a URL's piece that may be one: "wake" or "desktop" is none
 _TABLES = ("home", "state", "host")
 _OF_HOME = ("names", "nameservers", "doh", "probe", "allow_insecure")
 _OF_SERVICE = ("watch", "source", "account", "record", "notify", "web")
@@ -74,13 +76,14 @@ def _top_level(reader: Reader, data: dict[str, Any]) -> None:
 
 
 def _note_tokens(reader: Reader, data: dict[str, Any]) -> None:
-    """A wake URL may hold a token: no message repeats it or its part behind the host."""
+    """A wake URL may hold a token: no message repeats it, nor a longer piece of it."""
     hosts = data.get("host", [])
     for item in hosts if isinstance(hosts, list) else []:
         wake = item.get("wake") if isinstance(item, dict) else None
         url = wake.get("url") if isinstance(wake, dict) else None
         if isinstance(url, str):
-            reader.secrets.update({url, url.partition("://")[2].partition("/")[2]} - {""})
+            pieces = re.split(r"[/?&=#@:]+", url)[1:]
+            reader.secrets.update({url} | {piece for piece in pieces if len(piece) >= TOKEN})
 
 
 def _probe(home: Keys) -> str:

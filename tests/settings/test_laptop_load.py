@@ -7,11 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ipwatch.core.candidate import Spot
 from ipwatch.core.forward import HOW
 from ipwatch.core.host import HostKey
-from ipwatch.settings.faults import SettingsFault
+from ipwatch.settings.faults import Fault, SettingsFault
 from ipwatch.settings.laptop_load import load
 from ipwatch.settings.laptop_model import DOH, PROBE, WAKE_COMMAND, App, Host, Laptop, Wake
 
@@ -46,8 +48,8 @@ def host(folder: Path, lines: str) -> Host:
 
 def test_without_a_file_there_is_nothing(tmp_path: Path) -> None:
     """No host, no path: commands can say that there is no laptop.toml. The defaults are there."""
-    settings = load(None, {"HOME": "/home/anna"}, tmp_path)
-    assert settings == Laptop(None, Path("/home/anna/.local/state/ipwatch"), {}, (), DOH, PROBE, ())
+    made = load(None, {"HOME": "/home/anna"}, tmp_path)
+    assert made == Laptop(None, Path("/home/anna/.local/state/ipwatch"), {}, (), DOH, PROBE, ())
 
 
 def test_a_host_has_defaults(tmp_path: Path) -> None:
@@ -103,11 +105,11 @@ probe = ""
 [state]
 path = "pins"
 """
-    settings = read(tmp_path, text)
-    assert settings.nameservers == (Spot("127.0.0.1", 5353), Spot("::1", 53))
-    assert (settings.doh, settings.probe) == (("http://127.0.0.1:8053/dns-query",), "")
-    assert settings.state == tmp_path / "pins"
-    assert settings.path == tmp_path / "laptop.toml"
+    made = read(tmp_path, text)
+    assert made.nameservers == (Spot("127.0.0.1", 5353), Spot("::1", 53))
+    assert (made.doh, made.probe) == (("http://127.0.0.1:8053/dns-query",), "")
+    assert made.state == tmp_path / "pins"
+    assert made.path == tmp_path / "laptop.toml"
 
 
 def test_the_default_command_of_a_waker_is_synologys(tmp_path: Path) -> None:
@@ -286,6 +288,88 @@ def test_a_wake_url_never_appears_in_a_message(tmp_path: Path, part: str) -> Non
     (fault,) = {one for one in told(tmp_path, text) if "unknown" in one}
     assert "t0ken" not in fault
     assert "t0ken" not in repr(host(tmp_path, 'wake = { url = "https://hook.example.net/t0ken" }'))
+
+
+def test_common_words_of_a_wake_url_do_not_garble_other_messages(tmp_path: Path) -> None:
+    """Only pieces that may be a token are taken for one."""
+    line = 'wake = { url = "https://nas.example.org/wake/host", waek = 1, takes = "0s" }'
+    assert told(tmp_path, f"{NAS}{line}\n") == [
+        "4: host[1].wake.waek: unknown key; there are 'broadcast', 'command', 'takes', 'url' and 'via'",
+        '4: host[1].wake.takes: a boot takes more than nothing and at most "1h"',
+    ]
+
+
+_WORDS = st.sampled_from(
+    [
+        "name",
+        "user",
+        "port",
+        "names",
+        "identity",
+        "keys",
+        "engine",
+        "lan",
+        "mac",
+        "secureon",
+        "wake",
+        "sleep",
+        "forward",
+        "app",
+        "via",
+        "url",
+        "command",
+        "broadcast",
+        "takes",
+        "path",
+        "folder",
+        "nameservers",
+        "doh",
+        "probe",
+        "allow_insecure",
+        "other",
+        "8890",
+    ]
+)
+_VALUES = st.recursive(
+    st.one_of(
+        st.booleans(), st.integers(-(2**70), 2**70), st.floats(allow_nan=False, allow_infinity=False),
+        st.text(max_size=12),
+        st.sampled_from(["nas", "pc", "direct", "socks:1080", "8000:8501", "[::1", "10.0.0.1:99999", "fe80::1%eth0",
+                         KEY, "ssh-ed25519 AAAA", "https://x.example/t", "*.x", "4m", "~/x", "00:00:00:00:00:00"]),
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_WORDS, inner, max_size=4)),
+    max_leaves=6,
+)  # fmt: skip
+_HOSTS = st.lists(st.dictionaries(_WORDS, _VALUES, max_size=6), max_size=3)
+
+
+def toml_of(value: object) -> str:
+    """A value as an inline value of TOML."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return repr(value)
+        case str():
+            return '"' + "".join(f"\\U{ord(c):08X}" if c in '"\\\x7f' or ord(c) < 32 else c for c in value) + '"'
+        case list():
+            return "[" + ", ".join(toml_of(item) for item in value) + "]"
+        case dict():
+            return "{" + ", ".join(f"{toml_of(key)} = {toml_of(item)}" for key, item in value.items()) + "}"
+    raise TypeError(value)
+
+
+@given(st.dictionaries(_WORDS, _VALUES, max_size=4), st.one_of(_HOSTS, _VALUES))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_stands_in_it_is_read_or_told(tmp_path: Path, home: dict[str, object], hosts: object) -> None:
+    """Any value at any key: settings or faults with a place and a sentence, never another exception."""
+    text = f"home = {toml_of(home)}\nhost = {toml_of(hosts)}\n"
+    faults: tuple[Fault, ...] = ()
+    try:
+        read(tmp_path, text)
+    except SettingsFault as fault:
+        faults = fault.faults
+    assert all(one.place.startswith(str(tmp_path)) and one.message for one in faults)
 
 
 def test_the_same_local_port_at_two_hosts_is_a_warning(tmp_path: Path) -> None:
