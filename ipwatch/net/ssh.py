@@ -6,10 +6,11 @@ from datetime import timedelta
 
 from ipwatch.core.candidate import Spot
 from ipwatch.core.host import KINDS, HostKey, Pins, Verdict
+from ipwatch.net.ssh_connection import Connection
 from ipwatch.net.ssh_link import ParamikoLink
 from ipwatch.net.ssh_login import Attempt
 from ipwatch.net.ssh_socket import tune
-from ipwatch.net.ssh_transport import Alien, Transport, alien
+from ipwatch.net.ssh_transport import Alien, alien
 from ipwatch.ports import Unreachable
 from ipwatch.ports.remote import Link, Login, NotSsh, Stranger
 
@@ -20,7 +21,7 @@ _JOIN = 2.0  # seconds: the thread of an aborted socket ends at once
 class ParamikoSession:
     """A connection whose other end has shown a pinned key. Nothing was said about a user yet."""
 
-    def __init__(self, transport: Transport, spot: Spot, key: HostKey) -> None:
+    def __init__(self, transport: Connection, spot: Spot, key: HostKey) -> None:
         self.key = key
         self._transport = transport
         self._spot = spot
@@ -50,7 +51,11 @@ class ParamikoProver:
         another one, and is a Stranger."""
         deadline = time.monotonic() + within.total_seconds()
         tune(sock)
-        transport = Transport(sock, algorithms(pins.kinds), self._rekey)
+        try:
+            transport = Connection(sock, algorithms(pins.kinds), self._rekey)
+        except BaseException:
+            sock.close()
+            raise
         try:
             transport.begin()
             transport.ready.wait(max(0.0, deadline - time.monotonic()))
@@ -77,7 +82,7 @@ def algorithms(kinds: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(asked)
 
 
-def _why(transport: Transport, within: timedelta) -> NotSsh | Unreachable:
+def _why(transport: Connection, within: timedelta) -> NotSsh | Unreachable:
     """What to call an exchange that did not come to a key."""
     fault = transport.saved_exception
     if isinstance(fault, Alien):
@@ -94,6 +99,6 @@ def _why(transport: Transport, within: timedelta) -> NotSsh | Unreachable:
     return Unreachable("it hung up without a word", sent=True) if transport.ended else NotSsh("it says nothing")
 
 
-def _end(transport: Transport) -> None:
+def _end(transport: Connection) -> None:
     transport.cut()
     transport.join(_JOIN)

@@ -7,8 +7,8 @@ from functools import partial
 from paramiko.message import Message
 
 from ipwatch.core.forward import Forward, Target
-from ipwatch.net.ssh_channel import Stream
-from ipwatch.net.ssh_transport import Transport
+from ipwatch.net.ssh_connection import Connection
+from ipwatch.net.ssh_stream import Stream
 from ipwatch.ports import Refused, Unreachable
 
 _WITHIN = 10.0  # seconds for the server's answer, and for a connection to the target here
@@ -18,7 +18,7 @@ _AT_ONCE = 64  # connections being made here
 class Arrivals:
     """What the far end listens for, and where it goes here."""
 
-    def __init__(self, link: Transport) -> None:
+    def __init__(self, link: Connection) -> None:
         self._link = link
         self._targets: dict[str | int, Target] = {}
         self._room = threading.Semaphore(_AT_ONCE)
@@ -80,7 +80,7 @@ class Arrivals:
             except EOFError:
                 client.close()
             else:
-                self._link.post(lambda: stream.accept(peer, room, largest))
+                self._link.turns.post(lambda: stream.accept(peer, room, largest))
         finally:
             self._room.release()
 

@@ -12,9 +12,11 @@ from paramiko.message import Message
 from ipwatch.core.candidate import Spot
 from ipwatch.core.forward import Forward, Target
 from ipwatch.net.ssh_arrivals import Arrivals
-from ipwatch.net.ssh_channel import Exec, Failure, Stream
+from ipwatch.net.ssh_channel import Failure
+from ipwatch.net.ssh_connection import Connection
+from ipwatch.net.ssh_exec import Exec
 from ipwatch.net.ssh_socket import progress
-from ipwatch.net.ssh_transport import Transport
+from ipwatch.net.ssh_stream import Stream
 from ipwatch.ports import Refused, Unreachable
 
 _BACKLOG = 32 * 1024  # bytes not taken by the far end's kernel above which taking them is a sign of life
@@ -25,7 +27,7 @@ _SOUNDINGS = 3  # pings at the begin: the round trip is wanted before the first 
 class ParamikoLink:
     """A logged-in connection. Every method may be called from any thread."""
 
-    def __init__(self, transport: Transport, spot: Spot) -> None:
+    def __init__(self, transport: Connection, spot: Spot) -> None:
         self.spot = spot
         self._transport = transport
         self._taken = 0

@@ -8,10 +8,11 @@ from typing import TypeVar
 from paramiko.message import Message
 from paramiko.pkey import PKey
 
+from ipwatch.core.host import HostKey
 from ipwatch.net import ssh_keys
 from ipwatch.net.ssh_agent import Agent, AgentFault, AgentKey
+from ipwatch.net.ssh_connection import Connection
 from ipwatch.net.ssh_keys import CERT, BadPassphrase, Credential, Identity, KeyFault
-from ipwatch.net.ssh_transport import Transport
 from ipwatch.ports import Unreachable
 from ipwatch.ports.remote import Login, LoginRefused, Prompt
 
@@ -32,7 +33,7 @@ class _Denied(Exception):
 class Attempt:
     """One login. Everything it waits for is bounded: the server by the deadline, which a user's thinking extends."""
 
-    def __init__(self, link: Transport, who: Login, within: float) -> None:
+    def __init__(self, link: Connection, who: Login, within: float) -> None:
         self._link = link
         self._who = who
         self._within = within
@@ -116,7 +117,7 @@ class Attempt:
             private = self._unlock(one.identity)  # without a passphrase, or its public half is not known before
         public = one.public
         if public is None and private is not None:
-            public = ssh_keys.HostKey(private.get_name(), private.asbytes())
+            public = HostKey(private.get_name(), private.asbytes())
         if public is None:
             raise _Denied
         algorithm = self._algorithm(public.kind)
@@ -132,16 +133,16 @@ class Attempt:
         session.add_string(self._link.session_id)
         signature = self._sign(one, private, session.asbytes() + body.asbytes(), algorithm)
         body.add_string(signature)
-        self._link._send_user_message(body)  # noqa: SLF001 - our own class, named by paramiko
+        self._link.send(body)
         self._answer()
 
     def _sign(self, one: Credential, private: PKey | None, data: bytes, algorithm: str) -> bytes:
         if private is not None:
             return private.sign_ssh_data(data, algorithm.removesuffix(CERT)).asbytes()
         try:
-            if self._agent is None or one.in_agent is None:
+            if (agent := self._agent) is None or (key := one.in_agent) is None:
                 raise AgentFault("there is no agent")
-            return self._thinking(lambda: self._agent.sign(one.in_agent, data, algorithm, _AGENT))
+            return self._thinking(lambda: agent.sign(key, data, algorithm, _AGENT))
         except AgentFault as fault:
             self._notes.append(f"{one.label} can not sign: {fault}")
             raise _Denied from None
@@ -193,7 +194,7 @@ class Attempt:
                     self._asks["password"] = 0  # whoever gave up, or is not there, is not asked again
                     raise _Denied
                 reply.add_string(answer)
-            self._link._send_user_message(reply)  # noqa: SLF001 - see _publickey
+            self._link.send(reply)
         raise _Denied
 
     def _password(self) -> None:
@@ -215,7 +216,7 @@ class Attempt:
         message = Message()
         message.add_byte(b"\x05")
         message.add_string("ssh-userauth")
-        self._link._send_user_message(message)  # noqa: SLF001 - see _publickey
+        self._link.send(message)
 
     def _learn(self) -> None:
         """Ask which ways there are (RFC 4252 5.2)."""
@@ -234,10 +235,10 @@ class Attempt:
         return message
 
     def _send(self, method: str, *fields: bool | str | bytes) -> None:
-        self._link._send_user_message(self._request(method, *fields))  # noqa: SLF001 - see _publickey
+        self._link.send(self._request(method, *fields))
 
     def _answer(self) -> int:
-        """The next answer that decides something; raises _Denied for a failure (RFC 4252 5.1), EOFError, Unreachable."""
+        """The next answer that decides; raises _Denied for a failure (RFC 4252 5.1), EOFError, Unreachable."""
         while True:
             left = self._deadline - time.monotonic()
             if left <= 0 or not self._link.answered.acquire(timeout=left):

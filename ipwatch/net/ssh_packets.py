@@ -39,6 +39,7 @@ class Packets:
         self.lock = threading.Lock()
         self.heard = time.monotonic()
         self.reader = 0  # the thread that reads: what it sends is flushed at the end of its turn
+        self.nudge: Callable[[], None] = lambda: None  # has the reader flush what another thread could not send
         self.carry: Callable[[bytes], bool] | None = None  # takes a data packet; False leaves it to the caller
         self._initial_kex_done = False  # set by paramiko
         self._sock = sock
@@ -72,7 +73,7 @@ class Packets:
             if payload[1] == _DATA and self.carry is not None and self.carry(payload):
                 continue
             message = Message(payload[2 : len(payload) - payload[0]])
-            message.seqno = number  # type: ignore[attr-defined]
+            message.seqno = number
             return payload[1], message
 
     def _next(self) -> bytes | None:
@@ -154,8 +155,11 @@ class Packets:
             self._out_number = (self._out_number + 1) & 0xFFFFFFFF
             self._sent += took
             self._due = self._due or self._sent >= self._rekey
-            if threading.get_ident() != self.reader:
-                self._flush()
+            if threading.get_ident() == self.reader:
+                return
+            self._flush()
+        if self.pending:
+            self.nudge()
 
     def write_all(self, data: bytes) -> None:
         """Send the version line."""

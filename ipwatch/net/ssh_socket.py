@@ -14,7 +14,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 def tune(sock: socket.socket) -> None:
-    """No delay for small packets, and a dead peer noticed by the kernel as well; what a system does not have is left."""
+    """No delay for small packets, and a dead peer noticed by the kernel as well, as far as the system can."""
     with suppress(OSError):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

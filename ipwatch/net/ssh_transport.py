@@ -5,39 +5,30 @@ The thread runs paramiko's loop, which asks Packets for the next message, which 
 """
 
 import logging
-import selectors
 import socket
 import threading
-import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import paramiko
 from paramiko.message import Message
 from paramiko.ssh_exception import SSHException
 
 from ipwatch.core.host import HostKey
-from ipwatch.net.ssh_packets import Packets, data_packet
+from ipwatch.net.ssh_packets import Packets
 from ipwatch.net.ssh_socket import abort
-
-if TYPE_CHECKING:
-    from ipwatch.net.ssh_channel import Channel, Stream
+from ipwatch.net.ssh_turns import Turns
 
 _LINES = 100  # lines before the version (RFC 4253 4.2 allows any; nobody sends more)
 _LINE = 2048  # bytes of one (RFC 4253 4.2: the version itself has at most 255)
-_LOOK = 0.5  # seconds between two looks at those
-_USERAUTH = (6, 51, 52, 53, 60, 61)  # SSH_MSG_SERVICE_ACCEPT, SSH_MSG_USERAUTH_... (RFC 4252 6, RFC 4256 5)
 
 # paramiko tells every lost connection to its logger; what is worth telling is in our exceptions.
 _logger = logging.getLogger("paramiko")
 _logger.addHandler(logging.NullHandler())
 _logger.propagate = False
 _logger.setLevel(logging.CRITICAL + 1)
-
-Reply = Callable[["Message | None"], None]
 
 
 class Alien(SSHException):
@@ -67,48 +58,12 @@ class Transport(_Base):  # type: ignore[misc]
         self.shown: HostKey | None = None
         self.farewell = ""  # what the other side said when it ended the connection
         self.ended = False
-        self.answers: deque[tuple[int, Message]] = deque()  # of the authentication
-        self.answered = threading.Semaphore(0)
-        self.rtt = 0.0  # seconds: the smallest round trip seen, 0 for none yet
-        self.buffer = data_packet()  # of the thread, for what clients send
-        self.incoming: Callable[[str, int, int, int, Message], None] | None = None
         self._held: list[Message] = []
-        self._replies: deque[tuple[float, Reply]] = deque()
-        self._channels_lock = threading.RLock()
-        self._open: dict[int, Channel] = {}
-        self._number = 0
+        self._lock = threading.RLock()
         self._lost: list[Callable[[str], None]] = []
         self._silent = False
-        self._calls: deque[Callable[[], None]] = deque()
-        self._parked: deque[Stream] = deque()
-        self.capped: set[Stream] = set()  # who waits for the far end's word although its window is open
-        self._selector = selectors.DefaultSelector()
-        self._awake, self._waker = socket.socketpair()
-        for end in (self._awake, self._waker):
-            end.setblocking(False)
-        self._selector.register(sock, selectors.EVENT_READ)
-        self._selector.register(self._awake, selectors.EVENT_READ)
-        self._writing = False
-        self._take_over()
-
-    def _take_over(self) -> None:
-        """Our handlers in the place of paramiko's."""
-        packets = self.packets
-        packets.carry = self._on_data_packet
-        self._handler_table.update({
-            80: self._on_global_request, 81: self._on_reply, 82: lambda _m: self._on_reply(None),
-            90: self._on_open, 91: self._on_opened, 92: self._on_open_failed,
-            93: lambda m: self._with(m, lambda c: c.grew(m.get_int())),
-            94: lambda m: self._with(m, lambda c: c.data(memoryview(m.get_binary()))),
-            95: lambda m: self._with(m, lambda c: c.extended(m.get_int(), m.get_binary())),
-            96: lambda m: self._with(m, lambda c: c.eof()),
-            97: lambda m: self._with(m, lambda c: c.closed()),
-            98: lambda m: self._with(m, lambda c: c.request(m.get_text(), m.get_boolean(), m)),
-            99: lambda m: self._with(m, lambda c: c.reply(True)),
-            100: lambda m: self._with(m, lambda c: c.reply(False)),
-        })  # fmt: skip
-        for number in _USERAUTH:
-            self._handler_table[number] = partial(self._on_userauth, number)
+        self.turns = Turns(sock)
+        self.packets.nudge = self.turns.nudge
 
     # The key exchange.
 
@@ -131,6 +86,7 @@ class Transport(_Base):  # type: ignore[misc]
                 if not text.startswith(("SSH-2.0-", "SSH-1.99-")):
                     raise Alien(f'it speaks an old version of SSH: "{text[:40]}"')
                 self.remote_version = text
+                self.farewell = ""
                 return
             self.farewell = self.farewell or text
             if text.startswith("HTTP/"):
@@ -167,10 +123,14 @@ class Transport(_Base):  # type: ignore[misc]
                 return
             self._send_message(data)
 
+    def send(self, data: Message) -> None:
+        """See _send_user_message, which is paramiko's name for it."""
+        self._send_user_message(data)
+
     def say(self, data: Message) -> None:
         """Send, if anybody is there."""
         with suppress(EOFError):
-            self._send_user_message(data)
+            self.send(data)
 
     def _log(self, level: int, msg: Any, *args: Any) -> None:
         """Nothing is logged."""
@@ -187,74 +147,11 @@ class Transport(_Base):  # type: ignore[misc]
 
     def _turn(self) -> None:
         """Wait until something can be done, and do it. Raises EOFError at the end of the connection."""
-        packets = self.packets
-        packets.flush()
-        if self._parked and not self.busy:
-            self._unpark()
-        writing = packets.pending
-        if writing is not self._writing:
-            self._writing = writing
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if writing else 0)
-            self._selector.modify(self.sock, events)
-        for key, events in self._selector.select(_LOOK if self.capped else None):
-            if key.data is not None:
-                key.data.ready(events)
-            elif key.fileobj is self.sock:
-                if events & selectors.EVENT_READ:
-                    packets.fill()
-            else:
-                self._wake()
-        if self.capped:
-            for stream in tuple(self.capped):
-                stream.look_again()
+        self.turns.turn(self.packets, self.busy)
 
-    def _wake(self) -> None:
-        with suppress(BlockingIOError, InterruptedError):
-            while len(self._awake.recv(4096)) == 4096:
-                pass
-        while self._calls:
-            self._calls.popleft()()
-
-    def post(self, call: Callable[[], None]) -> bool:
-        """Have the thread do that soon; False when it has ended."""
-        with self._channels_lock:
-            if self.ended:
-                return False
-            self._calls.append(call)
-            self.nudge()
-            return True
-
-    def nudge(self) -> None:
-        """Make the thread look again."""
-        with suppress(OSError):
-            self._waker.send(b"\0")
-
-    @property
     def busy(self) -> bool:
         """Whether clients have to wait before they may send more."""
         return self.packets.pending or not self.clear_to_send.is_set()
-
-    def park(self, stream: "Stream") -> None:
-        """Serve that client again as soon as the line takes more."""
-        self._parked.append(stream)
-
-    def _unpark(self) -> None:
-        for _ in range(len(self._parked)):
-            if self.busy:
-                return
-            self._parked.popleft().unpark()
-            self.packets.flush()
-
-    def watch(self, sock: socket.socket, events: int, before: int, owner: "Stream") -> None:
-        """Call owner.ready at these events. before: what was watched until now."""
-        if events == before:
-            return
-        if not events:
-            self._selector.unregister(sock)
-        elif not before:
-            self._selector.register(sock, events, owner)
-        else:
-            self._selector.modify(sock, events, owner)
 
     # The end.
 
@@ -269,7 +166,7 @@ class Transport(_Base):  # type: ignore[misc]
 
     def on_loss(self, lost: Callable[[str], None]) -> None:
         """Call that at the end, at once if it has come."""
-        with self._channels_lock:
+        with self._lock:
             if not self.ended:
                 self._lost.append(lost)
                 return
@@ -284,126 +181,21 @@ class Transport(_Base):  # type: ignore[misc]
                 abort(self.sock)
 
     def _over(self) -> None:
-        with self._channels_lock:
+        with self._lock:
             with self.clear_to_send_lock:
                 self.ended = True
-            channels, self._open = list(self._open.values()), {}
-            replies, lost = list(self._replies), list(self._lost)
-            self._replies.clear()
-            self._calls.clear()
+            lost = list(self._lost)
+        self.turns.end()
         self.packets.close()
         self.ready.set()
-        self.answered.release()
-        for channel in channels:
-            channel.lost()
-        for _, reply in replies:
-            reply(None)
-        self._selector.close()
-        self._awake.close()
-        self._waker.close()
+        self.left()
         if not self._silent:
             for call in lost:
                 call(self.reason())
+        self.turns.close()
 
-    # Global requests and authentication.
-
-    def ask(self, name: str, reply: Reply, *fields: "str | int") -> None:
-        """Send a global request that wants a reply. Replies come in the order of the requests (RFC 4254 4). Raises
-        EOFError."""
-        message = Message()
-        message.add_byte(b"\x50")
-        message.add_string(name)
-        message.add_boolean(True)
-        for field in fields:
-            message.add_int(field) if isinstance(field, int) else message.add_string(field)
-        with self._channels_lock:
-            self._send_user_message(message)
-            self._replies.append((time.monotonic(), reply))
-
-    def asked(self) -> int:
-        """How many requests wait for their reply."""
-        return len(self._replies)
-
-    def _on_reply(self, m: Message | None) -> None:
-        with self._channels_lock:
-            if not self._replies:
-                return
-            asked, reply = self._replies.popleft()
-        self.took(time.monotonic() - asked)
-        reply(m)
-
-    def took(self, seconds: float) -> None:
-        """A round trip was measured."""
-        if not self.rtt or seconds < self.rtt:
-            self.rtt = seconds
-
-    def _on_global_request(self, m: Message) -> None:
-        """None of the server's requests is served (hostkeys-00@openssh.com: keys are pinned by the user alone)."""
-        m.get_text()
-        if m.get_boolean():
-            message = Message()
-            message.add_byte(b"\x52")
-            self._send_user_message(message)
-
-    def _on_userauth(self, number: int, m: Message) -> None:
-        self.answers.append((number, m))
-        self.answered.release()
-
-    # Channels.
-
-    def add(self, channel: "Channel") -> int:
-        """A number for a channel of ours. Raises EOFError."""
-        with self._channels_lock:
-            if self.ended:
-                raise EOFError
-            while self._number in self._open:
-                self._number = (self._number + 1) & 0xFFFFFF
-            number, self._number = self._number, (self._number + 1) & 0xFFFFFF
-            self._open[number] = channel
-            return number
-
-    def drop(self, number: int) -> None:
-        """That channel is no more."""
-        with self._channels_lock:
-            self._open.pop(number, None)
-
-    def _on_data_packet(self, packet: bytes) -> bool:
-        """A channel's data, the short way: no Message, no copy."""
-        if self._expected_packet:
-            return False  # in the middle of a key exchange: Transport.run knows what is wrong with it
-        channel = self._open.get(int.from_bytes(packet[2:6], "big"))
-        if channel is not None:
-            size = int.from_bytes(packet[6:10], "big")
-            channel.data(memoryview(packet)[10 : 10 + min(size, len(packet) - packet[0] - 10)])
-        return True
-
-    def _with(self, m: Message, act: "Callable[[Channel], None]") -> None:
-        channel = self._open.get(m.get_int())
-        if channel is not None:
-            act(channel)
-
-    def _on_open(self, m: Message) -> None:
-        kind, peer, room, largest = m.get_text(), m.get_int(), m.get_int(), m.get_int()
-        if self.incoming is None:
-            self.decline(peer, 1)
-        else:
-            self.incoming(kind, peer, room, largest, m)
-
-    def decline(self, peer: int, reason: int) -> None:
-        """Do not open the channel the other side asks for (RFC 4254 5.1)."""
-        message = Message()
-        message.add_byte(b"\x5c")
-        message.add_int(peer)
-        message.add_int(reason)
-        message.add_string("")
-        message.add_string("")
-        self.say(message)
-
-    def _on_opened(self, m: Message) -> None:
-        self._with(m, lambda c: c.opened(m.get_int(), m.get_int(), m.get_int()))
-
-    def _on_open_failed(self, m: Message) -> None:
-        self._with(m, lambda c: c.failed(m.get_int(), m.get_text()))
+    def left(self) -> None:
+        """The connection has ended: nothing that was carried by it goes on."""
 
 
 def alien(said: str) -> str:
