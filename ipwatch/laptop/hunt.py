@@ -169,14 +169,17 @@ class Hunter:
         within = max(timedelta(seconds=0.1), min(_PROOF, self._left() - _TICK))
 
         def run() -> None:
-            proof = self._prove(dialled, within)
-            with self._lock:
-                late = self._over
-                if not late:
-                    self._proofs.append(proof)
-            if late and proof.session is not None:
-                proof.session.close()
-            self._dialler.wake()
+            proof = _Proof(spot, None, Fate.CLOSED, "its key could not be asked for")
+            try:
+                proof = self._prove(dialled, within)
+            finally:
+                with self._lock:
+                    late = self._over
+                    if not late:
+                        self._proofs.append(proof)
+                if late and proof.session is not None:
+                    proof.session.close()
+                self._dialler.wake()
 
         threading.Thread(target=run, name=f"prove {spot}", daemon=True).start()
 
@@ -252,7 +255,8 @@ class Hunter:
         current = bool(ways & _CURRENT) or (Way.LAN in ways and self._at_home)
         proof = self._ends.get(spot)
         if proof is None:
-            return End(spot, Fate.OPEN, current=current)
+            text = "it answers, but has not shown its key yet" if spot in self._proving else ""
+            return End(spot, Fate.OPEN, text, current=current)
         return End(spot, proof.fate, proof.text, proof.key, current)
 
     def _await_portal(self) -> None:

@@ -6,9 +6,10 @@ milliseconds.
 # ruff: noqa: PLC0415 - see above
 
 import socket
+import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _UDP_LIMIT = 512  # octets a server must take by UDP without EDNS (RFC 1035 4.2.1); larger requests go by TCP
 _RESEND = 1.0  # seconds until a lost datagram is sent again, doubled each time (RFC 1035 4.2.1: 2 to 5 s on the whole)
 _LOOKUPS = 8  # name servers looked up at once
+_SPARE = 0.2  # seconds for a look-up to notice that its time is over
 
 
 class DnspythonResolver:
@@ -84,10 +86,8 @@ class DnspythonResolver:
                 raise Garbled(f"{name} lies in no known zone")
             answer = resolver.resolve(cut, "NS", lifetime=deadline.left())
             names = sorted(plain(ns.target) for ns in answer)
-        with ThreadPoolExecutor(min(_LOOKUPS, len(names)), "nameservers") as pool:
-            found = pool.map(lambda ns: _addresses_or_none(resolver, ns, deadline), names)
-            pairs = [(ns, address) for ns, each in zip(names, found, strict=True) for address in each]
-        servers = tuple(NameServer(ns, Endpoint(address, 53)) for ns, address in pairs)
+        found = _addresses_of_all(resolver, names, deadline)
+        servers = tuple(NameServer(ns, Endpoint(address, 53)) for ns in names for address in found.get(ns, ()))
         if not servers:
             raise Unreachable(f"no name server of {plain(cut)} has an address ({', '.join(names)})")
         return Zone(plain(cut), servers)
@@ -224,6 +224,27 @@ def _addresses(resolver: "dns.resolver.Resolver", host: str, deadline: _Deadline
     if fault is not None and not found:
         raise fault
     return found
+
+
+def _addresses_of_all(
+    resolver: "dns.resolver.Resolver", names: Sequence[str], deadline: _Deadline
+) -> dict[str, list[str]]:
+    """The addresses of name servers, several looked up at once by threads that hold up no program's exit."""
+    found: dict[str, list[str]] = {}
+    waiting = list(reversed(names))
+
+    def work() -> None:
+        with suppress(IndexError):
+            while True:
+                name = waiting.pop()
+                found[name] = _addresses_or_none(resolver, name, deadline)
+
+    workers = [threading.Thread(target=work, name="nameservers", daemon=True) for _ in names[:_LOOKUPS]]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(deadline.left() + _SPARE)
+    return found.copy()
 
 
 def _addresses_or_none(resolver: "dns.resolver.Resolver", host: str, deadline: _Deadline) -> list[str]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from ipwatch.core.candidate import Spot
-from ipwatch.net.dial import NO_ANSWER, NO_NETWORK, REFUSED, Dialled, Dialler, reason_of
+from ipwatch.net.dial import NO_ANSWER, NO_NETWORK, REFUSED, Dialled, Dialler, reason_of, routed, source_of
 from tests.fakes.named import free_port
 
 
@@ -209,3 +209,20 @@ def test_it_needs_nothing_but_the_standard_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_without_a_route_there_is_no_way_out() -> None:
+    """In a network namespace of its own, with nothing but a loopback, the system knows no way out."""
+    command = ["unshare", "-rn", sys.executable, "-c", "from ipwatch.net.dial import routed; print(routed())"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no network namespaces here: {done.stderr.strip()[-100:]}")
+    assert done.stdout.strip() == "False"
+
+
+def test_the_own_address_on_the_way_to_another() -> None:
+    """The system names the address it would send from; an address it can not reach has none."""
+    assert source_of("127.0.0.1") == "127.0.0.1"
+    assert source_of("::1") == "::1"
+    assert source_of("255.255.255.255") == ""
+    assert routed() in {True, False}
