@@ -81,7 +81,7 @@ def step(tunnel: Tunnel, happening: Happening, rules: Rules) -> Step:
 
 
 def _search(tunnel: Tunnel, at: timedelta, state: State = State.LOCATING) -> Step:
-    return tunnel._replace(state=state, since=at, searched=at, asked=None), (Search(),)
+    return tunnel._replace(state=state, since=at, searched=at, asked=None, first=None), (Search(),)
 
 
 def _begin(tunnel: Tunnel, happening: Happening, _rules: Rules) -> Step:
@@ -199,14 +199,11 @@ def _watch(tunnel: Tunnel, happening: Happening, rules: Rules) -> Step:
     at, heard = happening
     if heard is None:
         return tunnel, ()
-    if tunnel.asked is not None and heard >= tunnel.asked:  # a coarse clock gives both the same time
-        tunnel = tunnel._replace(
-            asked=None, state=State.UP, since=at if tunnel.state is State.SUSPECT else tunnel.since
-        )
+    tunnel = _answered(tunnel, at, heard, rules)
     if tunnel.asked is None:
         if at - heard < rules.quiet:
             return tunnel, ()
-        return tunnel._replace(asked=at, limit=rules.dead), (Ping(),)
+        return tunnel._replace(asked=at, first=at, limit=rules.dead), (Ping(),)
     waited = at - tunnel.asked
     if waited >= tunnel.limit:
         return _lost_link(tunnel, at, f"no sign of life for {(at - heard).total_seconds():.0f} s", rules)
@@ -215,15 +212,24 @@ def _watch(tunnel: Tunnel, happening: Happening, rules: Rules) -> Step:
     return tunnel, ()
 
 
+def _answered(tunnel: Tunnel, at: timedelta, heard: timedelta, rules: Rules) -> Tunnel:
+    """What was heard since a question was asked answers it (a coarse clock gives both the same time). Where only an
+    earlier one is answered, the last one gets all its time."""
+    if tunnel.asked is None or tunnel.first is None or heard < tunnel.first:
+        return tunnel
+    if heard < tunnel.asked:
+        return tunnel._replace(first=tunnel.asked, limit=rules.resumed)
+    since = at if tunnel.state is State.SUSPECT else tunnel.since
+    return tunnel._replace(state=State.UP, since=since, asked=None, first=None)
+
+
 def _doubt(tunnel: Tunnel, happening: Happening, rules: Rules) -> Step:
-    """After sleep, or in another network: one question with a short deadline. A deadline that runs already is never
+    """After sleep, or in another network: one question with a short deadline. A deadline that runs already is not
     put off, or a network that changes every second would hide the loss."""
-    at, limit = happening.at, rules.resumed
-    if tunnel.asked is not None:
-        limit = min(limit, tunnel.asked + tunnel.limit - at)
-        if limit <= timedelta():
-            return _lost_link(tunnel, at, "no sign of life", rules)
-    return tunnel._replace(state=State.SUSPECT, since=at, asked=at, limit=limit), (Ping(),)
+    at, limit, first = happening.at, rules.resumed, happening.at
+    if tunnel.asked is not None and tunnel.first is not None:
+        limit, first = min(limit, max(timedelta(), tunnel.asked + tunnel.limit - at)), tunnel.first
+    return tunnel._replace(state=State.SUSPECT, since=at, asked=at, first=first, limit=limit), (Ping(),)
 
 
 def _lost_link(tunnel: Tunnel, at: timedelta, reason: str, rules: Rules) -> Step:
@@ -231,7 +237,7 @@ def _lost_link(tunnel: Tunnel, at: timedelta, reason: str, rules: Rules) -> Step
     if at - tunnel.rose >= rules.settled:
         tunnel = tunnel._replace(short=0)
     elif tunnel.short:
-        resting = _pause(tunnel._replace(searched=at, asked=None), at, 1.0, rules)
+        resting = _pause(tunnel._replace(searched=at, asked=None, first=None), at, 1.0, rules)
         return resting._replace(short=tunnel.short + 1), (Cut(reason),)
     else:
         tunnel = tunnel._replace(short=1)

@@ -47,7 +47,8 @@ class Rules(NamedTuple):
 
 class Tunnel(NamedTuple):
     """A tunnel as it stands. since: it is in this state. was_up: it has been up at least once. asked: when the
-    unanswered sign of life was asked for. limit: how long that may take. attempt: searches in vain in a row. searched:
+    unanswered sign of life was asked for (the last, where several are open: `first` is the first of them). limit: how
+    long after `asked` an answer may take. attempt: searches in vain in a row. searched:
     begin of the last search. until: end of the pause. woken: last wake. waking_since: begin of the wakes in a row.
     wake_fault: why the last wake could not be sent. strange_since: only strangers from then on. rose: when it last
     came up. short: links in a row that did not live long enough (Rules.settled).
@@ -57,6 +58,7 @@ class Tunnel(NamedTuple):
     since: timedelta = timedelta()
     was_up: bool = False
     asked: timedelta | None = None
+    first: timedelta | None = None
     limit: timedelta = timedelta()
     attempt: int = 0
     searched: timedelta | None = None

@@ -326,7 +326,17 @@ def test_a_resume_never_puts_off_a_deadline(at: float) -> None:
     assert life.then(Resumed(s(at))).said == (Ping(),)
     assert life.tunnel.limit == min(s(2), s(5.5 - at))
     assert life.then(Resumed(s(4.9))).said == (Ping(),)
-    assert life.then(Resumed(s(5.6))).said == (Cut("no sign of life"), Search())
+    assert life.then(Resumed(s(5.6)), Ticked(s(5.6), s(0))).said == (Cut("no sign of life for 6 s"), Search())
+
+
+def test_an_answer_to_an_earlier_question_gives_the_last_one_its_time() -> None:
+    """The machine resumed twice; the first question is answered, the second may take as long as any."""
+    life = up().then(Ticked(s(6), s(6)), Resumed(s(7.25)), Resumed(s(8.5)))
+    assert life.tunnel.limit == s(0.75)
+    assert life.then(Ticked(s(8.5), s(8.4))).tunnel.limit == s(2)
+    assert life.then(Ticked(s(10.25), s(8.4))).said == ()
+    assert life.then(Ticked(s(10.25), s(9.6))).state is State.UP
+    assert life.tunnel.first is None
 
 
 def test_a_tick_without_a_link_says_nothing() -> None:
@@ -507,6 +517,7 @@ def test_a_dead_link_is_noticed_within_2_5_seconds_of_a_resume(
 
 
 @given(st.floats(0, 1.45), _TIMES, _TIMES, _PHASE)
+@example(1.125, [], [7.25, 8.5], 0.0)
 def test_a_link_that_answers_in_time_is_never_cut(
     delay: float, heard: list[float], resumes: list[float], phase: float
 ) -> None:
