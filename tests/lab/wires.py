@@ -1,0 +1,94 @@
+"""Namespaces and the cables between them."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.fakes.netns import Namespace, ip
+
+RESOLVER = "25.53.0.9"
+_ETC = Path("/etc/netns")  # ip-netns(8): files that stand in /etc for who runs inside
+_OURS = re.compile(r"ipw(\d+)-\d+-lab-\w+")
+
+
+class Place(Namespace):
+    """A machine. Its programs see a resolv.conf of its own."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(f"lab-{label}")
+        etc = _ETC / self.name
+        etc.mkdir(parents=True)
+        (etc / "resolv.conf").write_text(f"nameserver {RESOLVER}\noptions timeout:2 attempts:1\n")
+        self.sysctl("net.ipv6.conf.all.disable_ipv6=1")
+
+    def sysctl(self, setting: str) -> None:
+        """Set it inside; a kernel without it is none the worse."""
+        self.run(["sysctl", "-qw", setting])
+
+    def routes(self) -> None:
+        """It passes on what is not for itself."""
+        self.sysctl("net.ipv4.ip_forward=1")
+
+    def address(self, interface: str, *addresses: str, gateway: str = "") -> None:
+        """Give it these addresses, and a way out."""
+        for one in addresses:
+            self.ip("address", "add", one, "broadcast", "+", "dev", interface)
+        if gateway:
+            self.ip("route", "replace", "default", "via", gateway)
+
+    def close(self) -> None:
+        super().close()
+        shutil.rmtree(_ETC / self.name, ignore_errors=True)
+        with suppress(OSError):
+            _ETC.rmdir()  # only if nobody else has anything there
+
+
+def cable(one: Place, here: str, other: Place, there: str, *, mac: str = "") -> None:
+    """Connect two interfaces, which are made. mac: of the far end."""
+    hardware = ("address", mac) if mac else ()
+    one.ip("link", "add", here, "type", "veth", "peer", "name", there, *hardware, "netns", other.name)
+    one.ip("link", "set", here, "up")
+    other.ip("link", "set", there, "up")
+
+
+def bridge(place: Place, name: str) -> None:
+    """A switch inside."""
+    place.ip("link", "add", name, "type", "bridge")
+    place.ip("link", "set", name, "up")
+
+
+@contextmanager
+def places(*labels: str) -> Iterator[tuple[Place, ...]]:
+    """These machines, removed with all that runs in them whatever happens."""
+    sweep()
+    made: list[Place] = []
+    try:
+        for label in labels:
+            made.append(Place(label))
+        yield tuple(made)
+    finally:
+        for place in reversed(made):
+            place.close()
+
+
+def sweep() -> None:
+    """Remove the labs of runs that were killed: their process is gone, so nobody else will."""
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False, timeout=20)
+    names = {line.split()[0] for line in listed.stdout.splitlines() if line.strip()}
+    names |= {folder.name for folder in _ETC.glob("*")} if _ETC.is_dir() else set()
+    for name in names:
+        found = _OURS.fullmatch(name)
+        if found is None or Path(f"/proc/{found[1]}").exists():
+            continue
+        pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False, timeout=20)
+        for pid in pids.stdout.split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        with suppress(AssertionError):
+            ip("netns", "del", name)
+        shutil.rmtree(_ETC / name, ignore_errors=True)
