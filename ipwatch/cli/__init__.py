@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status."""
-    words = sys.argv[1:] if argv is None else argv
+    words = sys.argv[1:] if argv is None else list(argv)
     if words[:1] == ["proxy"]:  # ssh waits for it: no parser of 20 commands first
         from ipwatch.cli.editors import proxy
 

@@ -22,6 +22,6 @@ The laptop's half:
     host          host keys, and whether a shown one is the host's
     candidate     where the house might be, and who says so
     forward       local, SOCKS and remote forwards
-    tunnel        one tunnel's life: the table of states
+    tunnel        one tunnel's life: the table of states; its words are in tunnel_model
     trouble       what ends a command: a sentence and an exit status
 """
