@@ -9,7 +9,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
-from ipwatch.core.candidate import Spot, Way
+from ipwatch.core.candidate import Claim, Spot, Way
 from ipwatch.core.host import HostKey
 from ipwatch.core.trouble import Kind
 
@@ -78,6 +78,15 @@ def rank(way: Way, *, at_home: bool, hijacked: bool = False) -> int:
     if way is Way.LAN:
         return 0 if at_home else len(_ORDER) + 1
     return len(_ORDER) + 2 if hijacked and way is Way.ZONE else 1 + _ORDER.index(way)
+
+
+def marked(claims: Sequence[Claim]) -> tuple[Claim, ...]:
+    """The claims as they are told where DNS is hijacked: those of the zone's servers are not trusted."""
+    doubt = "not trusted: this network answers DNS"
+    return tuple(
+        claim._replace(detail=f"{claim.detail}, {doubt}" if claim.detail else doubt) if claim.way is Way.ZONE else claim
+        for claim in claims
+    )
 
 
 def same_network(ip: str, ours: Iterable[tuple[str, int]]) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ipwatch.core.candidate import Candidate, Claim, Spot, Way
 from ipwatch.core.host import HostKey
-from ipwatch.core.locating import End, Fate, Search, judge, rank, same_network
+from ipwatch.core.locating import End, Fate, Search, judge, marked, rank, same_network
 from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.locate import Around, Race, is_literal
 from ipwatch.laptop.memory import Proved
@@ -240,7 +240,8 @@ class Hunter:
             self._reserve = []
 
     def _outcome(self) -> Outcome:
-        candidates = tuple(Candidate(spot, tuple(claims)) for spot, claims in self._claims.items())
+        shown = marked if self._race.hijacked else tuple[Claim, ...]
+        candidates = tuple(Candidate(spot, shown(claims)) for spot, claims in self._claims.items())
         ends = tuple(self._end_of(spot) for spot in self._claims)
         located = self._hunt.prover is None and bool(self._claims) and not self._hunt.host.names
         trouble = None

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipwatch.core.candidate import Spot, Way
+from ipwatch.core.candidate import Claim, Spot, Way
 from ipwatch.core.host import HostKey
-from ipwatch.core.locating import End, Fate, Search, View, dialable, freshest, judge, newer, rank, same_network
+from ipwatch.core.locating import End, Fate, Search, View, dialable, freshest, judge, marked, newer, rank, same_network
 from ipwatch.core.trouble import Kind
 
 KEY = HostKey("ssh-ed25519", b"\0\0\0\x0bssh-ed25519" + b"pinned")
@@ -86,6 +86,15 @@ def test_the_order_of_dialling() -> None:
     assert max(Way, key=lambda way: rank(way, at_home=False, hijacked=True)) is Way.ZONE
 
 
+def test_where_dns_is_hijacked_the_zones_claims_are_marked() -> None:
+    """What is said in the name of the zone's servers is marked as not trusted, whatever else is known of it."""
+    zone, bare, doh = Claim(Way.ZONE, "ns1", detail="serial 7"), Claim(Way.ZONE, "ns2"), Claim(Way.DOH, "1.1.1.1")
+    first, second, third = marked([zone, bare, doh])
+    assert first.detail == "serial 7, not trusted: this network answers DNS"
+    assert second.detail == "not trusted: this network answers DNS"
+    assert third == doh
+
+
 @pytest.mark.parametrize(
     ("ip", "ours", "expected"),
     [
@@ -136,8 +145,8 @@ REFUSED = ends((A, Fate.CLOSED, "connection refused"))
             Search("desktop", STRANGER, pinned=(KEY,)),
             Kind.STRANGER,
             (
-                f"203.0.113.7:2223 shows the host key ssh-ed25519 {OTHER.fingerprint}, but the pinned key of desktop is "
-                f"ssh-ed25519 {KEY.fingerprint}: another machine answers"
+                f"203.0.113.7:2223 shows the host key ssh-ed25519 {OTHER.fingerprint}, but the pinned key of desktop "
+                f"is ssh-ed25519 {KEY.fingerprint}: another machine answers"
             ),
         ),
         (Search("desktop", STRANGER, pinned=(KEY,)), Kind.STRANGER, "run `ipwatch trust desktop`"),

@@ -464,6 +464,8 @@ def test_a_network_that_hijacks_dns_is_named_and_does_not_stop_the_proof(tmp_pat
         (outcome,), told = survey(here, host(desktop), where=around(nowhere=liar.endpoint), grace=SOON)
     assert outcome.finding.candidate.spot.ip == "127.0.0.1"
     assert [sight.text for _, sight in told if sight.what == "note"] == [HIJACKED]
+    (doubted,) = [c for one in outcome.candidates for c in one.claims if c.way is Way.ZONE]
+    assert "not trusted" in doubted.detail
 
 
 def test_where_dns_is_hijacked_no_server_is_believed_that_there_is_no_address(tmp_path: Path, desktop: Sshd) -> None:
