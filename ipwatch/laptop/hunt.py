@@ -272,7 +272,7 @@ class Hunter:
         return Search(
             host=host.name,
             ends=ends,
-            silent=tuple(self._silent.values()),
+            silent=tuple(self._silent[way] for way in Way if way in self._silent),
             missing=race.missing,
             hijacked=race.hijacked,
             answered=race.answered,
