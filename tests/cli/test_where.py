@@ -1,9 +1,12 @@
 """`ipwatch where`, run as a user runs it, against real SSH servers and a name server on loopback."""
 
+import contextlib
+import io
 import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import termios
@@ -13,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ipwatch.cli import main
 from ipwatch.core.trouble import Kind
 from tests.fakes.dns_server import DnsServer, zone
 from tests.fakes.named import free_port
@@ -46,9 +50,31 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield House(desktop, configuration(folder, str(ns.endpoint), desktop.toml("desktop", other)), str(ns.endpoint))
 
 
-def where(config: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "ipwatch", "where", "--config", str(config), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+class Done(NamedTuple):
+    """What a command gave."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Screen(io.StringIO):
+    """An output that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def where(config: Path, *words: str, out: io.StringIO | None = None) -> Done:
+    """Run it in this process, its output into a pipe (or what is given)."""
+    out, err = out or io.StringIO(), io.StringIO()
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = main(["where", "--config", str(config), *words])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return Done(status, out.getvalue(), err.getvalue())
 
 
 def document(config: Path, *words: str) -> tuple[int, Any]:
@@ -57,7 +83,13 @@ def document(config: Path, *words: str) -> tuple[int, Any]:
 
 
 def on_terminal(config: Path, *words: str) -> tuple[int, str]:
-    """What a person sees, with its escapes."""
+    """What a person sees in the end, with its escapes."""
+    done = where(config, *words, out=Screen())
+    return done.returncode, done.stdout
+
+
+def at_a_terminal(config: Path, *words: str) -> tuple[int, str]:
+    """The program in a terminal of its own: everything a person sees, also meanwhile."""
     command = [sys.executable, "-m", "ipwatch", "where", "--config", str(config), *words]
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 200))
@@ -107,7 +139,7 @@ def test_json_is_complete(house: House) -> None:
 
 def test_a_terminal_shows_a_table_and_what_goes_on(house: House) -> None:
     """A person sees how far it is, then the proved address in green and an aligned table of who said what."""
-    status, shown = on_terminal(house.config)
+    status, shown = at_a_terminal(house.config)
     assert status == 0
     assert "asking where the house is" in shown
     assert f"\033[32mdesktop is at 127.0.0.1:{house.desktop.port}\033[0m, proved by ssh-ed25519 SHA256:" in shown
