@@ -3,13 +3,14 @@
 import argparse
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 from ipwatch.cli.laptop import with_world
 from ipwatch.core.app import Recipe
 from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.apps import recipe_of
 from ipwatch.laptop.apps.browser import has_browser, open_browser
-from ipwatch.laptop.apps.run import Opened, Opening
+from ipwatch.laptop.apps.run import START_WITHIN, Opened, Opening
 from ipwatch.laptop.apps.there import everything
 from ipwatch.laptop.say import Tone
 from ipwatch.laptop.supervisor import Supervisor
@@ -29,7 +30,7 @@ def browse(shown: Opened) -> bool:
     return has_browser() and open_browser(shown.url, secret=shown.secret)
 
 
-def opened(world: World, arguments: argparse.Namespace, show: Browse) -> int:
+def opened(world: World, arguments: argparse.Namespace, show: Browse, within: timedelta = START_WITHIN) -> int:
     """Open it, print what it is reached by, stay."""
     host = world.host(arguments.host)
     if not 0 <= arguments.port < 65536:
@@ -40,7 +41,7 @@ def opened(world: World, arguments: argparse.Namespace, show: Browse) -> int:
     supervisor = Supervisor(world, host, ())
     supervisor.start()
     try:
-        opening = Opening(world, host, recipe, supervisor, port=arguments.port)
+        opening = Opening(world, host, recipe, supervisor, port=arguments.port, within=within)
         shown = opening.open()
         _tell(world, host, recipe, shown, as_json=arguments.json)
         if shown.ready and shown.browsable and not arguments.no_browser and not show(shown):

@@ -130,7 +130,10 @@ _IN_PATH = "/?#%:@!$&'()*+,;=~[]"  # what stands in a path, a query or a fragmen
 
 def redirected(place: str, path: str, location: str) -> str | None:
     """The path a redirect leads to, or None when it leads away from the app. place: "localhost:8888"."""
-    url = urlsplit(urljoin(f"http://{place}{path}", location))
+    try:
+        url = urlsplit(urljoin(f"http://{place}{path}", location))
+    except ValueError:  # no address at all
+        return None
     if url.netloc != place:
         return None
     return quote((url.path or "/") + (f"?{url.query}" if url.query else ""), safe=_IN_PATH)

@@ -204,7 +204,7 @@ class Supervisor:
         self._let_go()
         self._forwarder.close()
         self._report.done()
-        for worker in list(self._workers):
+        for worker in [one for one in list(self._workers) if one.ident is not None]:  # started by now
             worker.join(5)
         while not self._inbox.empty():  # a link that arrived while we were ending
             late = self._inbox.get()

@@ -21,7 +21,8 @@ class House:
         self.home, self.shell = home, shell
         self.environ = {"HOME": str(home), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", **(environ or {})}
         self.scripts: list[bytes] = []
-        self.broken = 0  # so many runs from now on lose the link once their command has ended
+        self.broken: list[str] = []  # the next runs in these modes lose the link when their command has ended
+        self.hangs = False  # commands do not end, though the link is well
         home.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -70,11 +71,13 @@ class LocalLink(PlainLink):
         if self.is_cut.is_set():
             raise Unreachable("the link is gone")
         self.house.scripts.append(stdin)
+        if self.house.hangs:
+            raise Unreachable(f"the command did not end within {within.total_seconds():g} s", sent=True)
         done = subprocess.run([self.house.shell, "-c", command], input=stdin, capture_output=True, check=False,
                               timeout=within.total_seconds(), env=self.house.environ, cwd=self.house.home,
                               start_new_session=True)  # fmt: skip
-        if self.house.broken:
-            self.house.broken -= 1
+        if self.house.broken and f"mode={self.house.broken[0]}\n".encode() in stdin:
+            self.house.broken.pop(0)
             self.die("the line was cut")
             raise Unreachable("the link is gone")
         return done.returncode, done.stdout[:limit], done.stderr[:limit]

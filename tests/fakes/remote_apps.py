@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.fakes.local_link import House
 
 _JUPYTER = """\
-import glob, http.server, json, os, sys
+import glob, http.server, json, os, sys, time
 runtime = os.path.expanduser("~/.local/share/jupyter/runtime")
 words = sys.argv[1:]
 if words[:1] == ["server"] or words[1:2] == ["list"]:
@@ -19,6 +19,7 @@ if "refuse" in options:
     sys.exit("[C] no: http://localhost:8888/?token=" + token)
 if "busy" in options and options["port"] == "8888":
     sys.exit("OSError: [Errno 98] Address already in use")
+time.sleep(float(options.get("slow", 0)))
 token = options.get("own-token", token)
 base = options.get("base", "")
 
@@ -63,7 +64,7 @@ http.server.HTTPServer(("127.0.0.1", port), Page).serve_forever()
 
 
 def jupyter(house: House, place: str = ".local/bin/jupyter") -> Path:
-    """Installed there. Its options --refuse, --busy, --own-token=T and --base=/x make it behave badly."""
+    """Installed there. It behaves badly with --refuse, --busy, --own-token=T, --base=/x or --slow=SECONDS."""
     return house.program(place, f"#!{sys.executable} -I\n{_JUPYTER}")
 
 

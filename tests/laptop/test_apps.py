@@ -10,6 +10,7 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,13 @@ class Open:
     """`ipwatch open` in a thread, until `close`."""
 
     def __init__(self, house: House, folder: Path, words: list[str], *, browser: bool = True, apps: Any = None,
-                 found: Callable[[], LocalLink] | None = None, **options: Any) -> None:  # fmt: skip
+                 within: float = 30, **options: Any) -> None:  # fmt: skip
         self.links: list[LocalLink] = []
         self.shown: list[Opened] = []
         self.ended: int | Trouble | None = None
         host = Host("desktop", user="anna", apps=apps or {})
-        self.world = laptop_world(folder, host, finder=ScriptedFinder(found or self._link))
-        self._house, self._browser = house, browser
+        self.world = laptop_world(folder, host, finder=ScriptedFinder(self._link))
+        self._house, self._browser, self._within = house, browser, timedelta(seconds=within)
         given = {"host": "desktop", "app": words[0], "words": words[1:], "port": 0, "folder": "", "json": False,
                  "no_browser": False, "stop": False, **options}  # fmt: skip
         self._arguments = argparse.Namespace(**given)
@@ -55,7 +56,7 @@ class Open:
 
     def _run(self) -> None:
         try:
-            self.ended = opened(self.world, self._arguments, self._show)
+            self.ended = opened(self.world, self._arguments, self._show, self._within)
         except Trouble as error:
             self.ended = error
 
@@ -266,13 +267,79 @@ def test_a_jupyter_with_a_configuration_of_its_own(start: Callable[..., Open], h
 def test_a_line_lost_while_the_app_starts_starts_it_once(start: Callable[..., Open], house: House) -> None:
     """The script whose answer was lost is run again over the next link, and finds what it has started."""
     remote_apps.jupyter(house)
-    house.broken = 2  # the look for a running one, and the start
+    house.broken = ["find", "start"]
     one = start("jupyter")
     assert one.url()
     assert len(one.links) == 3
     assert len(house.pids()) == 1
     (server,) = (house.home / ".local/share/jupyter/runtime").glob("*.json")
     assert json.loads(server.read_text())["token"] in one.url()
+
+
+def test_a_line_that_is_lost_again_and_again_is_told(start: Callable[..., Open], house: House) -> None:
+    """Three losses during one question are enough; a host that takes the question and never answers is told as such."""
+    house.broken = ["find"] * 3
+    lost = start("jupyter").trouble()
+    assert (lost.kind, str(lost)) == (Kind.UNREACHABLE, "the line to desktop was lost 3 times while it was asked")
+    house.hangs = True
+    silent = start("jupyter").trouble()
+    assert (silent.kind, str(silent)) == (
+        Kind.APP_FAILED,
+        "desktop did not answer: the command did not end within 45 s",
+    )
+
+
+def test_an_app_that_is_still_starting_is_not_started_twice(start: Callable[..., Open], house: House) -> None:
+    """An `open` that was ended too early leaves the app starting; the next one waits for it and learns its token."""
+    remote_apps.jupyter(house)
+    first = start("jupyter", "--slow=2")
+    assert wait(house.pids)
+    first.close()
+    assert isinstance(first.ended, Trouble)
+    assert first.ended.kind is Kind.INTERRUPTED
+    second = start("jupyter", "--slow=2")
+    assert re.search("token=[0-9a-f]{48}$", second.url())
+    assert second.shown[0].place.pid == house.pids()[0]
+
+
+def test_an_app_that_never_answers_is_told(start: Callable[..., Open], house: House) -> None:
+    """It runs, but nothing listens: that is told with where its log is, and the app is left alone."""
+    slow = start("api", apps={"api": App("sleep 100; echo {port}")}, within=1).trouble()
+    assert slow.kind is Kind.APP_FAILED
+    assert re.fullmatch(
+        rf"api on desktop runs, but did not answer within 1 s \(.*\); its log there: {house.state}/api-.*\.log",
+        str(slow),
+    )
+    os.kill(house.pids()[0], 0)
+    remote_apps.jupyter(house)
+    assert start("jupyter", "--slow=50", within=1).trouble().kind is Kind.APP_FAILED
+    assert "its log there" in str(start("jupyter", "--slow=50", within=1).trouble())
+
+
+def test_a_running_app_that_dies_before_it_answers_is_told(start: Callable[..., Open], house: House) -> None:
+    """An app found in its start may still die of it."""
+    apps = {"api": App("sleep 2; echo sorry; false {port}")}
+    first = start("api", apps=apps)
+    assert wait(house.pids)
+    first.close()
+    assert str(start("api", apps=apps).trouble()).endswith("on desktop: sorry")
+    remote_apps.jupyter(house)
+    first = start("jupyter", "--slow=2", "--port=x")
+    assert wait(lambda: len(house.pids()) == 2)
+    first.close()
+    assert "invalid literal for int()" in str(start("jupyter", "--slow=2", "--port=x").trouble())
+
+
+def test_a_listed_jupyter_that_is_gone_is_passed_over(start: Callable[..., Open], house: House) -> None:
+    """A server in Jupyter's list that takes no connections is not the one that is opened."""
+    remote_apps.jupyter(house)
+    runtime = house.home / ".local/share/jupyter/runtime"
+    runtime.mkdir(parents=True)
+    stale = {"pid": os.getpid(), "port": free_port(), "hostname": "localhost", "token": "old", "base_url": "/"}
+    (runtime / f"jpserver-{os.getpid()}.json").write_text(json.dumps(stale))
+    one = start("jupyter")
+    assert one.url()
+    assert one.shown[0].place.pid == house.pids()[0]
 
 
 def test_after_a_loss_the_same_port_serves_again(start: Callable[..., Open], house: House) -> None:
@@ -406,12 +473,11 @@ def test_an_engine_that_went_away_is_told(start: Callable[..., Open], house: Hou
         (["uvicorn"], "uvicorn needs a module and its application"),
         (["uvicorn", "main"], "uvicorn needs a module and its application"),
         (["docker", "ps"], "docker takes neither words nor a folder"),
-        (["nowhere"], "[host.app.nowhere]: the command has no {port} and there is no port"),
     ],
 )
 def test_what_can_not_be_opened_is_told(start: Callable[..., Open], words: list[str], sentence: str) -> None:
     """A wrong word ends in a sentence before anything is called."""
-    one = start(*words, apps={"nowhere": App("sleep 1")})
+    one = start(*words)
     assert one.trouble().kind is Kind.CONFIGURATION
     assert sentence in str(one.trouble())
     assert one.links == []

@@ -6,7 +6,6 @@ The app is nobody's child: it goes on when this ends, and is found again by the 
 import os
 import secrets
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -49,8 +48,11 @@ class Opened(NamedTuple):
 class Opening:
     """One app on one host."""
 
-    def __init__(self, world: World, host: Host, recipe: Recipe, supervisor: Supervisor, *, port: int = 0) -> None:
+    def __init__(self, world: World, host: Host, recipe: Recipe, supervisor: Supervisor, *, port: int = 0,
+                 within: timedelta = START_WITHIN) -> None:  # fmt: skip
         self._world, self._host, self._recipe, self._supervisor, self._port = world, host, recipe, supervisor, port
+        self._within = within
+        self._known_link: Link | None = None
         self._patience = LINK_WITHIN + (host.wake.takes if host.wake else timedelta())
 
     def open(self) -> Opened:
@@ -60,6 +62,7 @@ class Opening:
         except _Dead as dead:
             raise self._died(dead.told, "") from None
         forward = self._attached(place)
+        self._known_link = self._link()
         page, status = self._through(Opener(forward=forward, target=place.target), place, page)
         ready = app.judge(status) is Answer.READY
         if not ready:
@@ -69,7 +72,8 @@ class Opening:
 
     def stay(self, opened: Opened) -> None:
         """Until the tunnel ends, the app is found dead after a loss, or world.ending. Raises Trouble."""
-        watch = Watch(self._recipe, opened.place, self._host.name, self._say, lambda: self._ask("look").lines)
+        watch = Watch(self._recipe, opened.place, self._host.name, self._say, lambda: self._ask("look").lines,
+                      self._known_link)  # fmt: skip
         trouble: list[Trouble | None] = []
         over = threading.Event()
 
@@ -124,6 +128,7 @@ class Opening:
         recipe, name = self._recipe, self._host.name
         if recipe.finds == "socket":
             return Place(Target(self._ask("socket").socket, 0)), recipe.pages[0]
+        self._link()
         self._say(f"{name}: looking for a running {recipe.title}")
         told = self._ask("find")
         if recipe.finds != "jupyter":
@@ -153,14 +158,15 @@ class Opening:
 
     def _listed(self, running: Running) -> tuple[Place, str]:
         """A Jupyter of ours that runs: its token stands in its own list as soon as it is up."""
-        for _ in range(int(START_WITHIN.total_seconds())):
+        until = self._world.now() + self._within
+        while self._world.now() < until:
             told = self._ask("find")
             if told.running is None:
                 raise self._died(self._ask("look"), "")
             for server in told.servers:
                 if server.pid == running.pid:
                     return self._answering(app.place_of(server, told.running))
-            self._pause(1)
+            self._pause(0.5)
         raise Trouble(Kind.APP_FAILED, f"{self._never()}; its log there: {running.log}")
 
     # Start.
@@ -186,13 +192,13 @@ class Opening:
 
     def _answering(self, place: Place) -> tuple[Place, str]:
         """Wait until it answers through the link. Raises _Dead when it ended, Trouble when it takes too long."""
-        until = self._world.now() + START_WITHIN
-        pause = 0.2
+        until = self._world.now() + self._within
+        pause, reason = 0.2, "its page is not ready"
         while True:
             try:
                 page, status = self._best(Opener(link=self._link(), target=place.target), place)
-            except (Refused, Unreachable):
-                told = self._ask("look")
+            except (Refused, Unreachable) as error:
+                reason, told = str(error), self._ask("look")
                 if told.gone:
                     raise _Dead(told) from None
             else:
@@ -200,7 +206,7 @@ class Opening:
                 if known is not None:
                     return known, page
             if self._world.now() >= until:
-                raise Trouble(Kind.APP_FAILED, f"{self._never()}; its log there: {place.log}")
+                raise Trouble(Kind.APP_FAILED, f"{self._never()} ({reason}); its log there: {place.log}")
             self._pause(pause)
             pause = min(1.0, pause * 1.5)
 
@@ -218,7 +224,7 @@ class Opening:
         return place
 
     def _never(self) -> str:
-        seconds = START_WITHIN.total_seconds()
+        seconds = self._within.total_seconds()
         return f"{self._recipe.title} on {self._host.name} runs, but did not answer within {seconds:g} s"
 
     def _died(self, told: Told, token: str) -> Trouble:
@@ -242,19 +248,20 @@ class Opening:
             forward = Forward(name, Sort.LOCAL, str(path), 0, target)
             self._supervisor.forward(forward)
             return forward
-        ports: list[Callable[[], int]] = [lambda: self._port or target.port]
-        if not self._port:
-            ports = [*(ports if target.port else []), *[loopback.free_port] * TRIES]
-        for i, port in enumerate(ports):
-            forward = Forward(name, Sort.LOCAL, "", port(), target)
+        if self._port:
+            return self._listening(self._port, target)
+        for port in ([target.port] if target.port else []) + [loopback.free_port() for _ in range(TRIES - 1)]:
             try:
-                self._supervisor.forward(forward)
+                return self._listening(port, target)
             except Trouble as trouble:
-                if trouble.kind is Kind.PORT_TAKEN and i + 1 < len(ports):
-                    continue
-                raise
-            return forward
-        raise Trouble(Kind.PORT_TAKEN, f"no port is free here for {name}")
+                if trouble.kind is not Kind.PORT_TAKEN:
+                    raise
+        return self._listening(loopback.free_port(), target)
+
+    def _listening(self, port: int, target: Target) -> Forward:
+        forward = Forward(self._recipe.name, Sort.LOCAL, "", port, target)
+        self._supervisor.forward(forward)
+        return forward
 
     def _through(self, opener: Opener, place: Place, page: str) -> tuple[str, int]:
         """Ask through the local port, as the browser will."""

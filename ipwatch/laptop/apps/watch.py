@@ -15,18 +15,18 @@ PAUSES = (0.0, 1.0, 2.0)  # seconds before each question: a host that was restar
 
 
 class Watch:
-    """Looks again each time the link is back. trouble: what it found, for whoever waits."""
+    """Looks again each time the link is back. known: the link over which the app last answered. trouble: what was
+    found, for whoever waits."""
 
     def __init__(self, recipe: Recipe, place: Place, host: str, say: Callable[[str, Tone], None],
-                 log: Callable[[], Sequence[str]]) -> None:  # fmt: skip
+                 log: Callable[[], Sequence[str]], known: Link | None) -> None:  # fmt: skip
         self._recipe, self._place, self._host, self._say, self._log = recipe, place, host, say, log
-        self._first = True
+        self._known = known
         self.trouble: Trouble | None = None
 
     def back(self, link: Link) -> None:
-        """The link is up; the first time nothing was lost yet."""
-        first, self._first = self._first, False
-        if first:
+        """The link is up."""
+        if link is self._known:  # nothing was lost yet
             return
         for pause in PAUSES:
             threading.Event().wait(pause)
