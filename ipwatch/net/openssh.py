@@ -4,7 +4,9 @@ prove    a glance at the key exchange finds out which key the server shows; ssh 
          pins in a file of their own and strict checking, before it sends a user name
 login    one ssh as a multiplexing master, handed a socket we connected (ProxyUseFdpass), so that we know when the
          other side was last heard, and can cut it
-carry    its control socket (protocols.ssh_mux): ssh is handed the client's socket and writes into a pipe (openssh_pump)
+carry    a channel of the connection protocol through its control socket in proxy mode (protocols.ssh_mux and
+         ssh_connection; openssh_pump and openssh_stream). Not a stdio forward, which hands ssh the descriptors: ssh
+         ends the client's direction of one as soon as the far end's has ended, and its window is always 2 MiB
 """
 
 import shutil
@@ -27,13 +29,6 @@ class OpenSshProver:
     def __init__(self, program: str = "ssh") -> None:
         self._program = program
 
-    def usable(self) -> None:
-        """Raises Trouble where this engine can not work."""
-        if sys.platform == "win32":
-            fault = 'engine = "openssh" does not work on Windows, whose ssh has no control socket; "paramiko" does'
-            raise Trouble(Kind.CONFIGURATION, fault)
-        found(self._program)
-
     def prove(self, sock: socket.socket, spot: Spot, pins: Pins, within: timedelta) -> Session:
         """See the port."""
         from ipwatch.net.glance import shown_key  # noqa: PLC0415 - not needed by who only logs in
@@ -53,6 +48,9 @@ class OpenSshSession:
 
     def login(self, who: Login, within: timedelta) -> Link:
         """See the port. Questions of ssh's go to `who.ask`; the time they take does not count."""
+        if sys.platform == "win32":
+            fault = 'engine = "openssh" does not work on Windows, whose ssh has no control socket; "paramiko" does'
+            raise Trouble(Kind.CONFIGURATION, fault)
         program = found(self._program)
         try:
             carrier = socket.create_connection((self._spot.ip, self._spot.port), within.total_seconds())

@@ -139,12 +139,6 @@ def why_it_was_lost(said: Sequence[str]) -> str:
     return f"ssh ended: {lines[-1]}"
 
 
-def why_not_opened(line: str) -> str:
-    """The reason in ssh's word for a channel the far end did not open (channels.c), "" for any other line."""
-    found = re.match(r"channel \d+: open failed: (?:connect failed: )?(.*)", line)
-    return clean(found[1]).lower().removesuffix(": open failed") if found else ""
-
-
 def clean(line: str) -> str:
     """A line of ssh's for a sentence: without control characters and final stop, with the host instead of our alias."""
     shown = "".join(c for c in line if c.isprintable()).strip().rstrip(".")

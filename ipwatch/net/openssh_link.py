@@ -1,7 +1,6 @@
 """A link whose traffic the system's ssh carries."""
 
 import itertools
-import os
 import socket
 import struct
 import sys
@@ -15,22 +14,24 @@ from ipwatch.core.candidate import Spot
 from ipwatch.core.forward import Forward, Target
 from ipwatch.net.openssh_master import Master
 from ipwatch.net.openssh_mux import MuxConnection
-from ipwatch.net.openssh_pump import PIPE, Carried, Pump, best_mover
+from ipwatch.net.openssh_pump import Pump
 from ipwatch.net.openssh_run import run
 from ipwatch.ports import Refused, Unreachable
 from ipwatch.protocols import ssh_mux
+from ipwatch.protocols.ssh_connection import NotOpened
 from ipwatch.protocols.ssh_mux import Failed
 
 _LAST_DATA_RECEIVED = 52  # tcp_info.tcpi_last_data_recv, milliseconds ago (linux/tcp.h, Linux 6.1)
+_MIN_RTT = 148  # tcp_info.tcpi_min_rtt, microseconds
+_RTT = 0.05  # seconds: what a round trip is taken for before one was measured
 _REMOTE_WITHIN = 10.0
-_WORDS_WITHIN = 0.2
 _GONE = "the link is lost"
 
 
 class OpenSshLink:
     """ports.remote.Link."""
 
-    def __init__(self, spot: Spot, master: Master, carrier: socket.socket, control: MuxConnection) -> None:
+    def __init__(self, spot: Spot, master: Master, carrier: socket.socket, line: MuxConnection) -> None:
         self.spot = spot
         self._master, self._carrier = master, carrier
         self._lock = threading.Lock()
@@ -39,8 +40,8 @@ class OpenSshLink:
         self._watchers: list[Callable[[str], None]] = []
         self._ended = ""  # why it ended by itself
         self._cut = False
-        self._opening = self._opened = 0  # channels being opened now; ever
-        self._pump = Pump(control, self._lost)
+        self._trip = _RTT
+        self._pump = Pump(line, self._rtt, self._lost)
 
     def heard(self) -> timedelta:
         """When data last came over the TCP connection. Elsewhere than on Linux nobody tells: while ssh lives, which
@@ -68,27 +69,26 @@ class OpenSshLink:
         """See the port."""
         deadline = time.monotonic() + within.total_seconds()
         timeout = client.gettimeout()
-        reading, writing = os.pipe()
-        mux: MuxConnection | None = None
+        stream = self._pump.open(client, target, ended)
+        began = time.monotonic()
+        settled = stream.settled.wait(within.total_seconds())
         try:
-            _enlarge(reading)
-            client.setblocking(False)
-            mux = self._master.connect(deadline)
-            self._open(mux, target, (client.fileno(), writing), deadline)
+            if not settled:
+                self._pump.post(stream.give_up)
+                raise Unreachable(f"{target} was not connected within {within.total_seconds():g} s", sent=True)
+            if stream.answer is None:
+                raise Unreachable(_GONE)
+            self._trip = min(self._trip, time.monotonic() - began)
+            if isinstance(stream.answer, NotOpened):
+                raise Refused(f"the far end does not connect to {target}: {stream.answer.reason}")
             if greeting:
                 client.settimeout(max(0.001, deadline - time.monotonic()))
-                with suppress(OSError):  # the client is gone: the pump finds out
+                with suppress(OSError):  # the client is gone: the stream finds out
                     client.sendall(greeting)
-                client.setblocking(False)
-            self._pump.add(Carried(client, reading, mux, best_mover(reading, client), ended))
+            self._pump.post(stream.begin)
         except BaseException:
-            os.close(reading)
-            if mux is not None:
-                mux.close()
             client.settimeout(timeout)
             raise
-        finally:
-            os.close(writing)
 
     def remote(self, forward: Forward) -> None:
         """See the port. ssh itself connects to the target."""
@@ -127,21 +127,11 @@ class OpenSshLink:
                 self._carrier.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._carrier.close()
 
-    def _open(self, mux: MuxConnection, target: Target, descriptors: tuple[int, int], deadline: float) -> None:
-        with self._lock:
-            self._opening += 1
-            self._opened += 1
-            alone, opened, said = self._opening == 1, self._opened, self._master.count
-        try:
-            mux.send(ssh_mux.stdio_forward(next(self._numbers), *_end(target)), descriptors)
-            reply = mux.reply(deadline)
-        finally:
-            with self._lock:
-                self._opening -= 1
-        if isinstance(reply, Failed):
-            sure = alone and opened == self._opened  # nobody else's channel can be meant
-            why = self._master.why_not_opened(said, _WORDS_WITHIN) if sure else ""
-            raise Refused(f"the far end does not connect to {target}" + (f": {why}" if why else ""))
+    def _rtt(self) -> float:
+        """The smallest round trip in seconds: the kernel's, else that of the quickest channel's opening."""
+        if sys.platform == "linux" and (info := _tcp_info(self._carrier, _MIN_RTT)):
+            return info / 1_000_000
+        return self._trip
 
     def _lost(self) -> None:
         """The pump's last act: everything carried has been reset."""
@@ -161,15 +151,13 @@ def _end(target: Target) -> tuple[str, int]:
 
 def _silent_for(carrier: socket.socket) -> float:
     """Seconds since data last came over the connection."""
-    if sys.platform != "linux":
-        return 0.0
-    info = carrier.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_RECEIVED + 4)
-    return struct.unpack_from("I", info, _LAST_DATA_RECEIVED)[0] / 1000
+    return _tcp_info(carrier, _LAST_DATA_RECEIVED) / 1000 if sys.platform == "linux" else 0.0
 
 
-def _enlarge(pipe: int) -> None:
-    if sys.platform == "linux":
-        import fcntl  # noqa: PLC0415 - not on Windows
-
-        with suppress(OSError):  # the user's pipes take all they may
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
+def _tcp_info(carrier: socket.socket, at: int) -> int:
+    """One field of what Linux knows about the connection, 0 when it is closed."""
+    try:
+        info = carrier.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, at + 4)
+        return int.from_bytes(info[at : at + 4], sys.byteorder)
+    except OSError:
+        return 0

@@ -26,6 +26,7 @@ _HELPER = Path(__file__).with_name("openssh_helper.py")
 _KEPT = 50  # lines of what it said
 _SUN_PATH = 104  # bytes of a Unix socket's path (macOS; 108 on Linux), its end included
 _LOOK = 0.01
+_DESCRIPTORS = 8192
 _MARGIN = len("/c.0123456789abcdef")  # ssh makes its control socket under a longer name first (mux.c, OpenSSH 9.2)
 
 
@@ -34,9 +35,8 @@ class Master:
 
     def __init__(self, program: str, spot: Spot, pins: Pins, who: Login, carrier: socket.socket,
                  within: timedelta) -> None:  # fmt: skip
-        self.who = who
         self.said: deque[str] = deque(maxlen=_KEPT)
-        self.count = 0  # lines it said
+        _more_descriptors()
         self.folder = _folder()
         self.control = self.folder / "c"
         self.ended = threading.Event()
@@ -53,8 +53,8 @@ class Master:
         self._thread.start()
 
     def log_in(self, within: timedelta) -> MuxConnection:
-        """Wait until the user is in: the first connection to the control socket. Raises LoginRefused or Unreachable;
-        the process is ended then."""
+        """Wait until the user is in: a connection to the control socket in proxy mode. Raises LoginRefused or
+        Unreachable; the process is ended then."""
         began = time.monotonic()
         try:
             while True:
@@ -66,7 +66,13 @@ class Master:
                 if left <= 0:
                     raise Unreachable(f"the login did not end within {within.total_seconds():g} s")
                 if self.control.exists():
-                    return MuxConnection(self.control, time.monotonic() + left)
+                    line = MuxConnection(self.control, time.monotonic() + left)
+                    try:
+                        line.proxied(time.monotonic() + left)
+                    except BaseException:
+                        line.close()
+                        raise
+                    return line
                 self.ended.wait(_LOOK)
         except BaseException:
             self.kill()
@@ -91,17 +97,6 @@ class Master:
     def lost(self) -> str:
         """Why it ended: a clause."""
         return openssh_args.why_it_was_lost(self.said)
-
-    def why_not_opened(self, since: int, within: float) -> str:
-        """What ssh says about the one channel that was not opened since it had said so many lines; "" for nothing. Its
-        words and its reply come by different ways."""
-        end = time.monotonic() + within
-        while time.monotonic() < end:
-            fresh = list(self.said)[-max(0, self.count - since) :] if self.count > since else []
-            if reason := next(filter(None, map(openssh_args.why_not_opened, fresh)), ""):
-                return reason
-            time.sleep(_LOOK)
-        return ""
 
     def _why(self) -> Exception:
         if self._fault:
@@ -131,12 +126,22 @@ class Master:
             with process.stderr:
                 for line in process.stderr:
                     self.said.append(line.decode("utf-8", "replace").rstrip())
-                    self.count += 1
             process.wait()
         finally:
             self.ended.set()
             self._started.set()
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _more_descriptors() -> None:
+    """Each connection takes three descriptors here and three in ssh, which inherits our limit; 256 is macOS' usual."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource  # noqa: PLC0415 - not on Windows
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _folder() -> Path:

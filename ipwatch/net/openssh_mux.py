@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ipwatch.ports import Unreachable
 from ipwatch.protocols import ssh_mux
-from ipwatch.protocols.ssh_mux import Hello, Reply
+from ipwatch.protocols.ssh_mux import Failed, Hello, Reply
 
 _READ = 65536
 GONE = "ssh has ended"
@@ -69,6 +69,17 @@ class MuxConnection:
         except ssh_mux.BadMux as fault:
             raise Unreachable(f"ssh's control socket said {fault}") from None
         return bool(data)
+
+    def proxied(self, deadline: float) -> None:
+        """Go into proxy mode; what comes from then on is left in `rest` and the socket. Raises Unreachable."""
+        self.send(ssh_mux.proxy(1))
+        reply = self.reply(deadline)
+        if isinstance(reply, Failed):
+            raise Unreachable(f"ssh does not pass channels on: {reply.reason.lower()}")
+
+    def rest(self) -> bytes:
+        """What came after the last reply."""
+        return self._frames.rest()
 
     def taken(self) -> list[Reply]:
         """Every reply that came, once."""

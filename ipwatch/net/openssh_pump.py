@@ -1,136 +1,82 @@
-"""Carries, for every connection of one ssh, what comes from the far end: one thread, no copies where splice(2) is.
+"""Carries every connection of one ssh, over one connection to its control socket in proxy mode: one thread, and turns
+by whoever is ready.
 
-ssh reads the client's socket itself. It writes into a pipe, so that the far end's end-of-file can be told: ssh closes
-its end of the pipe, but its copy of a socket it was passed tells the client nothing.
+That connection is closed with the link only, and a channel is given up only when its answer has come: ssh ends when
+its client goes away while a channel is not open (channels.c, chan_send_close2, OpenSSH 9.2 to 10.2), and never forgets
+one that the far end did not open.
 """
 
-import os
-import select
+import itertools
 import selectors
 import socket
-import struct
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
 
+from ipwatch.core.forward import Target
 from ipwatch.net.openssh_mux import MuxConnection
+from ipwatch.net.openssh_stream import LARGEST, Stream
 from ipwatch.ports import Unreachable
-from ipwatch.protocols import ssh_mux
-from ipwatch.protocols.ssh_mux import Done
+from ipwatch.protocols import ssh_connection as wire
+from ipwatch.protocols.ssh_connection import BadMessage, NotOpened
 
-PIPE = 256 * 1024  # of the 64 MiB all pipes of a user may take (pipe(7)), so that 200 connections fit
-_TURNS = 16  # pieces before the others have their turn
-
-
-class Mover(Protocol):
-    """Moves bytes from a pipe to a socket."""
-
-    def move(self) -> int:
-        """How many were moved, 0 at the pipe's end; raises BlockingIOError when one of them is not ready."""
-        ...
-
-    @property
-    def holds(self) -> bool:
-        """Whether something waits for the socket."""
-        ...
-
-
-class Spliced:
-    """By splice(2)."""
-
-    def __init__(self, pipe: int, client: socket.socket) -> None:
-        self._pipe, self._client = pipe, client.fileno()
-        self._look = select.poll()
-        self._look.register(pipe, select.POLLIN)
-
-    def move(self) -> int:
-        return os.splice(self._pipe, self._client, PIPE, flags=os.SPLICE_F_NONBLOCK | os.SPLICE_F_MOVE)
-
-    @property
-    def holds(self) -> bool:
-        return bool(self._look.poll(0))
-
-
-class Copied:
-    """By read and send, where there is no splice."""
-
-    def __init__(self, pipe: int, client: socket.socket) -> None:
-        self._pipe, self._client = pipe, client
-        self._held = memoryview(b"")
-        os.set_blocking(pipe, False)
-
-    def move(self) -> int:
-        if not self._held:
-            self._held = memoryview(os.read(self._pipe, PIPE))
-        if not self._held:
-            return 0
-        sent = self._client.send(self._held)
-        self._held = self._held[sent:]
-        return sent
-
-    @property
-    def holds(self) -> bool:
-        return bool(self._held)
-
-
-def best_mover(pipe: int, client: socket.socket) -> Mover:
-    """What this system has."""
-    return Spliced(pipe, client) if hasattr(os, "splice") else Copied(pipe, client)
-
-
-class Carried:
-    """One connection. All of it runs in the pump's thread."""
-
-    def __init__(self, client: socket.socket, pipe: int, mux: MuxConnection, mover: Mover,
-                 ended: Callable[[], None]) -> None:  # fmt: skip
-        self.client, self.pipe, self.mux, self.mover, self.ended = client, pipe, mux, mover, ended
-        self.shut = False  # the far end's end-of-file was passed on
-        self.done = False  # ssh has let go of it
-
-    def reset(self) -> None:
-        """End it with a reset."""
-        with suppress(OSError):
-            self.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close()
-
-    def close(self) -> None:
-        """Let go of everything."""
-        self.client.close()
-        self.mux.close()
-        if self.pipe >= 0:
-            os.close(self.pipe)
-            self.pipe = -1
-        self.ended()
+_BUFFER = 256 * 1024
+_FULL = 256 * 1024  # bytes that wait for ssh before clients are no longer read
+_LOOK = 0.5  # seconds between two looks at whoever waits for a word of the far end's
+_FAILURES = 4000  # channels not opened, of the 10,000 that make ssh end (channels.c): then the link is made anew
 
 
 class Pump:
-    """The thread. control: a connection to ssh's control socket that is this pump's own: when it ends, ssh has."""
+    """The thread. line: a connection in proxy mode, this pump's own: when it ends, ssh has. rtt: the link's smallest
+    round trip in seconds. lost: called when all is over, in this thread."""
 
-    def __init__(self, control: MuxConnection, lost: Callable[[], None]) -> None:
-        self._control, self._lost = control, lost
-        self._selector = selectors.DefaultSelector()
-        self._new: deque[Carried] = deque()
+    def __init__(self, line: MuxConnection, rtt: Callable[[], float], lost: Callable[[], None]) -> None:
+        self.up = bytearray(wire.HEAD + wire.LARGEST)
+        self.busy = False
+        self.rtt = rtt
+        self._line, self._lost = line.sock, lost
+        self._in = bytearray(_BUFFER)
+        self._rest = line.rest()
+        self._out = bytearray()
+        self._streams: dict[int, Stream] = {}
+        self._current: Stream | None = None
+        self._left = 0  # bytes of content of the current message that are still to come
+        self._numbers = itertools.count(1)
+        self._failures = 0
+        self._calls: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
         self._over = False
-        self._all: set[Carried] = set()
-        self._asked: dict[int, Carried] = {}
-        self._number = 0
+        self._selector = selectors.DefaultSelector()
         self._bell, self._ear = socket.socketpair()
-        for sock in (self._bell, self._ear, control.sock):
+        for sock in (self._bell, self._ear, self._line):
             sock.setblocking(False)
-        self._selector.register(self._ear, selectors.EVENT_READ, self._take_new)
-        self._selector.register(control.sock, selectors.EVENT_READ, self._hear)
+        for sock in (self._ear, self._line):
+            self._selector.register(sock, selectors.EVENT_READ)
+        self._writing = False
         self._thread = threading.Thread(target=self._run, name="openssh-pump", daemon=True)
         self._thread.start()
 
-    def add(self, carried: Carried) -> None:
-        """Carry it from now on; raises Unreachable when ssh has ended (then it is still the caller's)."""
+    # From any thread.
+
+    def open(self, client: socket.socket, target: Target, ended: Callable[[], None]) -> Stream:
+        """Ask for a channel; `settled` of the stream tells. Raises Unreachable."""
+        stream = Stream(self, next(self._numbers), client, ended)
+        ask = wire.open_channel(stream.number, target.host, target.port, stream.window.size, LARGEST)
+
+        def begin() -> None:
+            self._streams[stream.number] = stream
+            self.say(ask)
+
+        self.post(begin)
+        return stream
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Have the thread do that soon; raises Unreachable when it has ended."""
         with self._lock:
             if self._over:
                 raise Unreachable("the link is lost")
-            self._new.append(carried)
+            self._calls.append(call)
             with suppress(BlockingIOError):  # it has been rung already
                 self._bell.send(b"\0")
 
@@ -138,100 +84,138 @@ class Pump:
         """Wait for its end."""
         self._thread.join(within)
 
+    # Of openssh_stream.Pump.
+
+    def say(self, data: bytes | memoryview) -> None:
+        """See there. That ssh has ended is found out by reading."""
+        if self._out:
+            self._out += data
+        else:
+            sent = self._sent(data)
+            if sent < len(data):
+                self._out += data[sent:]
+        self.busy = len(self._out) >= _FULL
+
+    def watch(self, stream: Stream, events: int, before: int) -> None:
+        """See there."""
+        if not events:
+            self._selector.unregister(stream.client)
+        elif not before:
+            self._selector.register(stream.client, events, stream)
+        else:
+            self._selector.modify(stream.client, events, stream)
+
+    def drop(self, stream: Stream) -> None:
+        """See there."""
+        self._streams.pop(stream.number, None)
+        self._failures += isinstance(stream.answer, NotOpened)
+
+    # The thread.
+
     def _run(self) -> None:
         try:
             while not self._over:
-                for key, _ in self._selector.select():
-                    key.data()
+                self._turn()
+        except BadMessage:  # nothing that comes after it can be understood
+            pass
         finally:
             self._finish()
             self._lost()
 
+    def _turn(self) -> None:
+        if self._writing is not bool(self._out):
+            self._writing = bool(self._out)
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._writing else 0)
+            self._selector.modify(self._line, events)
+        capped = [stream for stream in self._streams.values() if stream.capped]
+        for key, events in self._selector.select(_LOOK if capped else None):
+            if isinstance(key.data, Stream):
+                key.data.ready(events)
+            elif key.fileobj is self._ear:
+                self._act()
+            else:
+                self._line_ready(events)
+        for stream in capped:
+            stream.look_again()
+        if self._failures >= _FAILURES:
+            self._over = True
+
+    def _act(self) -> None:
+        with suppress(BlockingIOError):
+            self._ear.recv(4096)
+        while self._calls:
+            self._calls.popleft()()
+
+    def _line_ready(self, events: int) -> None:
+        if events & selectors.EVENT_WRITE and self._out:
+            del self._out[: self._sent(self._out)]
+            if self.busy and not self._out:
+                self.busy = False
+                for stream in tuple(self._streams.values()):
+                    stream.look_again()
+        if events & selectors.EVENT_READ:
+            self._receive()
+
+    def _sent(self, data: bytes | bytearray | memoryview) -> int:
+        try:
+            return self._line.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError:
+            self._over = True
+            return len(data)
+
+    def _receive(self) -> None:
+        buffer, rest = self._in, self._rest
+        buffer[: len(rest)] = rest
+        try:
+            count = self._line.recv_into(memoryview(buffer)[len(rest) :])
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            count = 0
+        if count == 0:
+            self._over = True
+            return
+        view = memoryview(buffer)[: len(rest) + count]
+        at = 0
+        while at < len(view):
+            if self._left:
+                at += self._pass_on(view[at : at + self._left])
+            elif (whole := self._message(view[at:])) == 0:
+                break
+            else:
+                at += whole
+        self._rest = bytes(view[at:])
+
+    def _pass_on(self, view: memoryview) -> int:
+        self._left -= len(view)
+        if self._current is not None:
+            self._current.data(view)
+        return len(view)
+
+    def _message(self, view: memoryview) -> int:
+        """Read the message at the begin, of a data message its head; how long that is, 0 when it is not all there."""
+        if len(view) < 10 or (len(view) < wire.HEAD and len(view) < wire.length_of(view)):
+            return 0
+        stream = self._streams.get(wire.channel_of(view))
+        if (content := wire.content_of(view)) >= 0:
+            self._current, self._left = stream, content
+            return wire.HEAD
+        length = wire.length_of(view)
+        if len(view) < length:
+            return 0
+        if stream is not None:
+            stream.heard(wire.message(view[:length].tobytes()))
+        return length
+
     def _finish(self) -> None:
         with self._lock:
             self._over = True
-            self._all.update(self._new)
-        for carried in self._all:
-            carried.reset()
+        with suppress(KeyError, ValueError):
+            self._act()
+        for stream in tuple(self._streams.values()):
+            stream.lost()
         self._selector.close()
-        for sock in (self._bell, self._ear):
+        for sock in (self._bell, self._ear, self._line):
             sock.close()
-        self._control.close()
-
-    def _take_new(self) -> None:
-        self._ear.recv(4096)
-        while self._new:
-            carried = self._new.popleft()
-            self._all.add(carried)
-            self._watch(carried.pipe, selectors.EVENT_READ, lambda c=carried: self._flow(c))
-            self._watch(carried.mux.sock, selectors.EVENT_READ, lambda c=carried: self._let_go(c))
-
-    def _watch(self, what: int | socket.socket, event: int, act: Callable[[], None]) -> None:
-        self._selector.register(what, event, act)
-
-    def _unwatch(self, *whats: int | socket.socket) -> None:
-        for what in whats:
-            with suppress(KeyError, ValueError):
-                self._selector.unregister(what)
-
-    def _flow(self, carried: Carried) -> None:
-        """Move what there is; then wait for the pipe, or for the client when that is what is full."""
-        if carried not in self._all or carried.pipe < 0:
-            return
-        try:
-            for _ in range(_TURNS):
-                if not carried.mover.move():
-                    self._ask(carried)
-                    return
-        except BlockingIOError:
-            pass
-        except OSError:  # the client is gone
-            self._drop(carried)
-            return
-        self._unwatch(carried.pipe, carried.client)
-        waits = carried.mover.holds
-        self._watch(carried.client if waits else carried.pipe, selectors.EVENT_WRITE if waits else selectors.EVENT_READ,
-                    lambda: self._flow(carried))  # fmt: skip
-
-    def _ask(self, carried: Carried) -> None:
-        """The pipe has ended: by the far end's end-of-file, or because ssh is gone? Only a living ssh answers."""
-        self._unwatch(carried.pipe, carried.client)
-        os.close(carried.pipe)
-        carried.pipe = -1
-        self._number += 1
-        self._asked[self._number] = carried
-        with suppress(Unreachable):  # then the control connection's end is the answer
-            self._control.send(ssh_mux.alive(self._number))
-
-    def _hear(self) -> None:
-        try:
-            if not self._control.receive(None):
-                self._over = True
-        except Unreachable:
-            self._over = True
-        for reply in self._control.taken():
-            if isinstance(reply, Done) and (carried := self._asked.pop(reply.request, None)) in self._all:
-                assert carried is not None  # noqa: S101 - it is in the set
-                self._shut(carried)
-
-    def _shut(self, carried: Carried) -> None:
-        carried.shut = True
-        with suppress(OSError):
-            carried.client.shutdown(socket.SHUT_WR)
-        if carried.done:
-            self._drop(carried)
-
-    def _let_go(self, carried: Carried) -> None:
-        """Something from ssh about this connection: its end, nothing else is ever said."""
-        if carried not in self._all:
-            return
-        self._unwatch(carried.mux.sock)
-        carried.done = True
-        if carried.shut:
-            self._drop(carried)
-
-    def _drop(self, carried: Carried) -> None:
-        if carried in self._all:
-            self._all.discard(carried)
-            self._unwatch(carried.mux.sock, carried.client, *([carried.pipe] if carried.pipe >= 0 else []))
-            carried.close()

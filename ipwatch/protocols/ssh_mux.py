@@ -12,9 +12,8 @@ LONGEST = 256 * 1024  # channels.c: larger packets are refused by ssh as well
 
 _HELLO = 0x00000001
 _NEW_SESSION = 0x10000002
-_ALIVE_CHECK = 0x10000004
 _OPEN_FORWARD = 0x10000006
-_NEW_STDIO_FORWARD = 0x10000008
+_PROXY = 0x1000000F
 
 LOCAL, REMOTE = 1, 2  # MUX_FWD_LOCAL, MUX_FWD_REMOTE
 PATH = 0xFFFFFFFE  # in the place of a port: the host is the path of a Unix socket (section 6: "(unsigned int) -2")
@@ -30,7 +29,7 @@ class Hello(NamedTuple):
 
 
 class Done(NamedTuple):
-    """The request was fulfilled. number: what came of it (a session's id, a port, ssh's process id), 0 for nothing."""
+    """The request was fulfilled. number: what came of it (a session's id, a port), 0 for nothing."""
 
     request: int
     number: int = 0
@@ -58,10 +57,9 @@ def hello() -> bytes:
     return _packet(_number(_HELLO), _number(VERSION))
 
 
-def stdio_forward(request: int, host: str, port: int) -> bytes:
-    """Carry between two descriptors (in, out; they follow) and a target at the far end. Answered when the far end has
-    connected, or has not."""
-    return _packet(_number(_NEW_STDIO_FORWARD), _number(request), _text(""), _text(host), _number(port))
+def proxy(request: int) -> bytes:
+    """From the answer on, the connection carries the connection protocol (protocols.ssh_connection)."""
+    return _packet(_number(_PROXY), _number(request))
 
 
 def session(request: int, command: str) -> bytes:
@@ -69,11 +67,6 @@ def session(request: int, command: str) -> bytes:
     no = _number(0)
     return _packet(_number(_NEW_SESSION), _number(request), _text(""), no, no, no, no, _number(_NO_ESCAPE),
                    _text(""), _text(command))  # fmt: skip
-
-
-def alive(request: int) -> bytes:
-    """Ask whether ssh itself is alive; the far end is not asked."""
-    return _packet(_number(_ALIVE_CHECK), _number(request))
 
 
 def open_forward(request: int, sort: int, listen: tuple[str, int], connect: tuple[str, int]) -> bytes:
@@ -87,6 +80,10 @@ class Frames:
 
     def __init__(self) -> None:
         self._held = bytearray()
+
+    def rest(self) -> bytes:
+        """What came after the last complete reply."""
+        return bytes(self._held)
 
     def feed(self, data: bytes) -> Iterator[Reply]:
         """The replies that are complete now; raises BadMux."""
@@ -107,13 +104,13 @@ def _reply(body: "_Body") -> Reply | None:
     match body.number():  # section 11
         case 0x00000001:
             return Hello(body.number())
-        case 0x80000001:  # OK
+        case 0x80000001 | 0x8000000F:  # OK, PROXY (mux.c: it is missing in section 11)
             return Done(body.number())
         case 0x80000002 | 0x80000003:  # PERMISSION_DENIED, FAILURE
             return Failed(body.number(), body.text())
         case 0x80000004:  # EXIT_MESSAGE
             return Exited(body.number(), body.number())
-        case 0x80000005 | 0x80000006 | 0x80000007:  # ALIVE, SESSION_OPENED, REMOTE_PORT
+        case 0x80000006 | 0x80000007:  # SESSION_OPENED, REMOTE_PORT
             return Done(body.number(), body.number())
         case _:
             return None

@@ -13,7 +13,8 @@ import pytest
 
 from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.ssh import split, ssh
-from ipwatch.settings.laptop_model import Host
+from ipwatch.ports.remote import Destination, Sent
+from ipwatch.settings.laptop_model import Host, Wake
 from tests.fakes.laptop_world import laptop_world
 from tests.fakes.named import free_port
 from tests.fakes.sshd import Sshd, make_key, sshd
@@ -224,3 +225,30 @@ def test_state_that_can_not_be_written_is_told(tmp_path: Path, server: Sshd) -> 
     (world.memory.folder / "pins").write_text("")
     with pytest.raises(Trouble, match="can not be written"):
         ssh(world, host, [], lambda _program, _words: 0)
+
+
+class Switch:
+    """A waker whose packet switches the machine on."""
+
+    def __init__(self, machine: Sshd) -> None:
+        self.machine = machine
+
+    def wake(self, mac: str, secureon: bytes, destinations: Sequence[Destination]) -> Sequence[Sent]:
+        if self.machine.process is None:
+            self.machine.start()
+        return [Sent(destination) for destination in destinations]
+
+
+def test_host_that_sleeps_is_woken_first(tmp_path: Path) -> None:
+    """When nothing answers and a wake is configured, it is woken, and ssh goes where it then answers."""
+    machine = Sshd(tmp_path / "machine")
+    host = Host("desktop", port=machine.port, names=("127.0.0.1",), keys=machine.keys, identity=(machine.identity,),
+                mac="aa:bb:cc:dd:ee:ff", wake=Wake(via="direct"))  # fmt: skip
+    ran: list[Sequence[str]] = []
+    try:
+        world = laptop_world(tmp_path, host, waker=Switch(machine))
+        assert ssh(world, host, ["-v", "true"], lambda _program, words: ran.append(words) or 3) == 3
+    finally:
+        machine.stop()
+    assert "HostName=127.0.0.1" in ran[0]
+    assert ran[0][-3:] == ["--", "desktop", "true"]

@@ -1,0 +1,185 @@
+"""The SSH connection protocol (RFC 4254) as a multiplexing ssh passes it on in its proxy mode (OpenSSH's PROTOCOL.mux,
+section 9, 2024-01): a length of four bytes, a padding length of 0, a message.
+
+Only what a forwarded connection needs. Numbers of our ends of channels are ours to choose: ssh translates them.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+HEAD = 14  # bytes before the content of a data message
+LARGEST = 32 * 1024  # bytes of content we send at once: what OpenSSH takes of a forwarded connection (channels.h, 9.2)
+
+_OPEN, _OPENED, _FAILED, _ADJUST, _DATA, _EXTENDED, _EOF, _CLOSE = 90, 91, 92, 93, 94, 95, 96, 97  # 5.1 to 5.3
+_REQUEST, _CHANNEL_FAILURE = 98, 100  # 5.4
+_REASONS = {1: "its sshd does not allow it", 3: "its sshd does not know how to", 4: "it has no room for more"}  # 5.1
+_DIRECT = "direct-tcpip"  # 7.2
+_DIRECT_PATH = "direct-streamlocal@openssh.com"  # OpenSSH's PROTOCOL, section 2.4, 2023-12
+
+
+class BadMessage(ValueError):
+    """What came does not fit the protocol; str() is a clause."""
+
+
+class Opened(NamedTuple):
+    """The far end has connected. room: bytes it takes; largest: at once."""
+
+    peer: int
+    room: int
+    largest: int
+
+
+class NotOpened(NamedTuple):
+    """It has not; a clause."""
+
+    reason: str
+
+
+class Adjust(NamedTuple):
+    """It takes so many bytes more."""
+
+    count: int
+
+
+class Ended(NamedTuple):
+    """It sends no more; closed: the channel is gone altogether."""
+
+    closed: bool
+
+
+class Asked(NamedTuple):
+    """It asks something that none of our channels knows; reply: it waits for an answer."""
+
+    reply: bool
+
+
+class Other(NamedTuple):
+    """A message that means nothing here; content: bytes of the window it used."""
+
+    content: int
+
+
+Message = Opened | NotOpened | Adjust | Ended | Asked | Other
+
+
+def open_channel(number: int, host: str, port: int, window: int, largest: int) -> bytes:
+    """Ask for a connection to a host and port, or (port 0) to a Unix socket. number: of our end of the channel."""
+    head = (_number(number), _number(window), _number(largest), _text(host))
+    if port == 0:
+        return _packet(_OPEN, _text(_DIRECT_PATH), *head, _text(""), _number(0))
+    return _packet(_OPEN, _text(_DIRECT), *head, _number(port), _text("127.0.0.1"), _number(0))
+
+
+def data_head(peer: int, count: int) -> bytes:
+    """What stands before `count` bytes of content."""
+    return _number(count + HEAD - 4) + bytes((0, _DATA)) + _number(peer) + _number(count)
+
+
+def adjust(peer: int, count: int) -> bytes:
+    """We take so many bytes more."""
+    return _packet(_ADJUST, _number(peer), _number(count))
+
+
+def end(peer: int) -> bytes:
+    """We send no more."""
+    return _packet(_EOF, _number(peer))
+
+
+def close(peer: int) -> bytes:
+    """We are done with it."""
+    return _packet(_CLOSE, _number(peer))
+
+
+def unknown(peer: int) -> bytes:
+    """The answer to what was asked."""
+    return _packet(_CHANNEL_FAILURE, _number(peer))
+
+
+def channel_of(head: bytes | bytearray | memoryview) -> int:
+    """The number of our end of the channel a message is about, from its first ten bytes. What is about none has some
+    other number there, which means nothing."""
+    return int.from_bytes(head[6:10], "big")
+
+
+def content_of(head: bytes | bytearray | memoryview) -> int:
+    """The number of bytes of content that follow the first HEAD bytes, -1 when this is no data message."""
+    return int.from_bytes(head[10:14], "big") if head[5] == _DATA else -1
+
+
+def length_of(head: bytes | bytearray | memoryview) -> int:
+    """The length of the whole message with its own four bytes; raises BadMessage."""
+    length = int.from_bytes(head[:4], "big")
+    if not 2 <= length <= 256 * 1024:  # packet.h of OpenSSH 9.2: PACKET_MAX_SIZE
+        raise BadMessage(f"a message of {length} bytes")
+    return 4 + length
+
+
+def message(packet: bytes) -> Message:
+    """A whole message that is no data; raises BadMessage."""
+    read = _READ.get(packet[5])
+    if read is None:
+        return Other(0)
+    body = _Body(packet, 6)
+    body.number()  # our end's
+    return read(body)
+
+
+class _Body:
+    def __init__(self, data: bytes, at: int) -> None:
+        self._data, self._at = data, at
+
+    def number(self) -> int:
+        return int.from_bytes(self._take(4), "big")
+
+    def text(self) -> str:
+        return self._take(self.number()).decode("utf-8", "replace")
+
+    def flag(self) -> bool:
+        return self._take(1) != b"\0"
+
+    def _take(self, length: int) -> bytes:
+        taken = self._data[self._at : self._at + length]
+        if len(taken) < length:
+            raise BadMessage("a message shorter than it says")
+        self._at += length
+        return taken
+
+
+def _not_opened(body: _Body) -> NotOpened:
+    code, text = body.number(), body.text()
+    return NotOpened(_REASONS.get(code) or text.lower() or "it does not say why")
+
+
+def _extended(body: _Body) -> Other:
+    body.number()
+    return Other(body.number())
+
+
+def _asked(body: _Body) -> Asked:
+    body.text()
+    return Asked(body.flag())
+
+
+_READ: dict[int, Callable[[_Body], Message]] = {
+    _OPENED: lambda body: Opened(body.number(), body.number(), body.number()),
+    _FAILED: _not_opened,
+    _ADJUST: lambda body: Adjust(body.number()),
+    _EXTENDED: _extended,
+    _EOF: lambda _body: Ended(closed=False),
+    _CLOSE: lambda _body: Ended(closed=True),
+    _REQUEST: _asked,
+}
+
+
+def _packet(kind: int, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return _number(len(body) + 2) + bytes((0, kind)) + body
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(4, "big")
+
+
+def _text(value: str) -> bytes:
+    data = value.encode("utf-8")
+    return _number(len(data)) + data
