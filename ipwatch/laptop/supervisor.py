@@ -22,7 +22,7 @@ from ipwatch.laptop.report import Report
 from ipwatch.laptop.watch import Watch
 from ipwatch.laptop.world import World
 from ipwatch.ports import Refused, Unreachable
-from ipwatch.ports.remote import Link, LoginRefused
+from ipwatch.ports.remote import Link, LoginRefused, NotSsh, Stranger
 from ipwatch.settings.laptop_model import Host
 
 TICK = 0.25  # seconds between two looks at the clock
@@ -239,7 +239,7 @@ class Supervisor:
 
     def _search(self) -> None:
         """Find, prove, log in; whatever comes of it is posted, a fault of our own too."""
-        told: table.Happening | _Arrived = self._vain(Kind.NOT_WELL, "the search ended with a fault of ipwatch's own")
+        told: table.Happening | _Arrived | None = None
         try:
             told = self._found()
         except Trouble as trouble:
@@ -248,8 +248,16 @@ class Supervisor:
             told = self._vain(Kind.LOGIN_REFUSED, f"{self._host.name} does not let you in: {error}")
         except Unreachable as error:
             told = self._vain(Kind.UNREACHABLE, f"{self._host.name} was found but then went away: {error}")
+        except Stranger as error:  # ssh itself proved more strictly than the look before it
+            told = self._vain(Kind.STRANGER, f"whoever answers is not {self._host.name}: {error}")
+        except NotSsh as error:
+            told = self._vain(Kind.NOT_SSH, f"what answers is not {self._host.name}: {error}")
+        except Exception as error:
+            told = self._vain(Kind.NOT_WELL, f"a fault of ipwatch's own ({type(error).__name__}: {error})")
+            raise
         finally:
-            self._post(told)
+            if told is not None:
+                self._post(told)
 
     def _found(self) -> _Arrived:
         from ipwatch.laptop.login import login_of  # noqa: PLC0415 - runs `ssh -G`, not before it is needed
