@@ -53,9 +53,9 @@ class ParamikoProver:
         tune(sock)
         try:
             transport = Connection(sock, algorithms(pins.kinds), self._rekey)
-        except BaseException:
+        except OSError as error:
             sock.close()
-            raise
+            raise Unreachable(f"its connection can not be used: {(error.strerror or 'error').lower()}") from None
         try:
             transport.begin()
             transport.ready.wait(max(0.0, deadline - time.monotonic()))

@@ -1,16 +1,29 @@
-"""Private key files, their public halves and certificates: what can be tried in a login, in ssh's order."""
+"""Private key files, their public halves and certificates: what can be tried in a login, in ssh's order.
+
+By cryptography, which paramiko stands on: paramiko 5.1 itself can not read a key without comment whose length needs no
+padding (`_unpad_openssh`), nor PKCS #8.
+"""
 
 import base64
 import binascii
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from paramiko import ECDSAKey, Ed25519Key, RSAKey
-from paramiko.pkey import PKey
-from paramiko.ssh_exception import SSHException
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+    load_ssh_private_key,
+)
 
 from ipwatch.core.host import BadKey, HostKey
 from ipwatch.net.ssh_agent import AgentKey
@@ -18,7 +31,7 @@ from ipwatch.net.ssh_agent import AgentKey
 CERT = "-cert-v01@openssh.com"
 _MAGIC = b"openssh-key-v1\0"  # OpenSSH's PROTOCOL.key
 _ARMOUR = re.compile(r"-----BEGIN ([A-Z ]*)PRIVATE KEY-----(.*?)-----END", re.DOTALL)
-_PEM = {"RSA ": "ssh-rsa", "EC ": "ecdsa-sha2-nistp256", "OPENSSH ": ""}
+_FORMS = {"RSA ", "EC ", "OPENSSH ", "", "ENCRYPTED "}
 
 
 class KeyFault(Exception):
@@ -89,10 +102,10 @@ def _inside(path: Path, text: str) -> tuple[HostKey | None, bool]:
     found = _ARMOUR.search(text)
     if found is None:
         raise KeyFault(f"{path} is no private key")
-    if found[1] not in _PEM:
-        raise KeyFault(f"{path} is in a form only OpenSSL uses: `ssh-keygen -p -f {path}` rewrites it")
+    if found[1] not in _FORMS:
+        raise KeyFault(f"{path} is a key of a type this engine can not use")
     if found[1] != "OPENSSH ":
-        return None, "ENCRYPTED" in found[2]
+        return None, "ENCRYPTED" in found[0]
     try:
         content = base64.b64decode("".join(found[2].split()), validate=True)
         if not content.startswith(_MAGIC):
@@ -129,21 +142,50 @@ class _Fields:
         return piece
 
 
-def unlock(identity: Identity, passphrase: str | None) -> PKey:
+class Private:
+    """A private key in use."""
+
+    def __init__(self, key: RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey) -> None:
+        self._key = key
+        self.public = HostKey.parse(
+            key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
+        )
+
+    def sign(self, data: bytes, algorithm: str) -> bytes:
+        """A signature on the wire (RFC 8332 3, RFC 5656 3.1.2, RFC 8709 6)."""
+        if isinstance(self._key, RSAPrivateKey):
+            digest = hashes.SHA256() if algorithm == "rsa-sha2-256" else hashes.SHA512()
+            return _text(algorithm.encode()) + _text(self._key.sign(data, PKCS1v15(), digest))
+        if isinstance(self._key, Ed25519PrivateKey):
+            return _text(algorithm.encode()) + _text(self._key.sign(data))
+        # RFC 5656 6.2.1: the hash follows the curve's size
+        hashed = {256: hashes.SHA256(), 384: hashes.SHA384()}.get(self._key.curve.key_size, hashes.SHA512())
+        numbers = decode_dss_signature(self._key.sign(data, ECDSA(hashed)))
+        return _text(algorithm.encode()) + _text(b"".join(_text(_mpint(n)) for n in numbers))
+
+
+def _text(content: bytes) -> bytes:
+    return len(content).to_bytes(4, "big") + content
+
+
+def _mpint(number: int) -> bytes:
+    """RFC 4251 5, of a positive number."""
+    return number.to_bytes(number.bit_length() // 8 + 1, "big")
+
+
+def unlock(identity: Identity, passphrase: str | None) -> Private:
     """The private key; raises BadPassphrase or KeyFault."""
-    kind = identity.public.kind if identity.public else ""
-    found = _ARMOUR.search(identity.text)
-    kind = kind or (_PEM[found[1]] if found else "")
-    reader: type[RSAKey | Ed25519Key | ECDSAKey]
-    reader = RSAKey if kind == "ssh-rsa" else Ed25519Key if kind == "ssh-ed25519" else ECDSAKey
-    if not kind.startswith(("ssh-rsa", "ssh-ed25519", "ecdsa-")):
-        raise KeyFault(f"{identity.path} is a key of type {kind[:40]}, which this engine can not use")
+    read_key = load_ssh_private_key if "BEGIN OPENSSH" in identity.text else load_pem_private_key
+    word = passphrase.encode() if identity.locked and passphrase else None
     try:
-        return reader.from_private_key(io.StringIO(identity.text), passphrase)
-    except (SSHException, ValueError, TypeError, IndexError) as error:
-        if identity.locked:
+        key = read_key(identity.text.encode(), word)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        if identity.locked and not isinstance(error, UnsupportedAlgorithm):
             raise BadPassphrase from None
-        raise KeyFault(f"{identity.path} can not be used: {str(error)[:80] or 'it is damaged'}") from None
+        raise KeyFault(f"{identity.path} can not be used: it is damaged, or of a kind this engine lacks") from None
+    if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey):
+        raise KeyFault(f"{identity.path} is a key of a type this engine can not use")
+    return Private(key)
 
 
 def credentials(identities: Sequence[Identity], agent: Sequence[AgentKey], *, only: bool) -> list[Credential]:

@@ -6,13 +6,11 @@ from contextlib import suppress
 from typing import TypeVar
 
 from paramiko.message import Message
-from paramiko.pkey import PKey
 
-from ipwatch.core.host import HostKey
 from ipwatch.net import ssh_keys
 from ipwatch.net.ssh_agent import Agent, AgentFault, AgentKey
 from ipwatch.net.ssh_connection import Connection
-from ipwatch.net.ssh_keys import CERT, BadPassphrase, Credential, Identity, KeyFault
+from ipwatch.net.ssh_keys import CERT, BadPassphrase, Credential, Identity, KeyFault, Private
 from ipwatch.ports import Unreachable
 from ipwatch.ports.remote import Login, LoginRefused, Prompt
 
@@ -117,7 +115,7 @@ class Attempt:
             private = self._unlock(one.identity)  # without a passphrase, or its public half is not known before
         public = one.public
         if public is None and private is not None:
-            public = HostKey(private.get_name(), private.asbytes())
+            public = private.public
         if public is None:
             raise _Denied
         algorithm = self._algorithm(public.kind)
@@ -136,9 +134,9 @@ class Attempt:
         self._link.send(body)
         self._answer()
 
-    def _sign(self, one: Credential, private: PKey | None, data: bytes, algorithm: str) -> bytes:
+    def _sign(self, one: Credential, private: Private | None, data: bytes, algorithm: str) -> bytes:
         if private is not None:
-            return private.sign_ssh_data(data, algorithm.removesuffix(CERT)).asbytes()
+            return private.sign(data, algorithm.removesuffix(CERT))
         try:
             if (agent := self._agent) is None or (key := one.in_agent) is None:
                 raise AgentFault("there is no agent")
@@ -155,7 +153,7 @@ class Attempt:
         best = "rsa-sha2-256" if "rsa-sha2-256" in liked and "rsa-sha2-512" not in liked else "rsa-sha2-512"
         return best + (CERT if kind.endswith(CERT) else "")
 
-    def _unlock(self, identity: Identity) -> PKey:
+    def _unlock(self, identity: Identity) -> Private:
         try:
             if not identity.locked:
                 return ssh_keys.unlock(identity, None)
@@ -177,7 +175,6 @@ class Attempt:
         self._send("keyboard-interactive", "", "")
         for _ in range(_ROUNDS):
             if self._answer() != _ASKED:
-                self._tried.append("keyboard-interactive")
                 return
             m = self._last
             title, words, _language, count = m.get_text(), m.get_text(), m.get_text(), min(m.get_int(), 32)
@@ -194,6 +191,7 @@ class Attempt:
                     self._asks["password"] = 0  # whoever gave up, or is not there, is not asked again
                     raise _Denied
                 reply.add_string(answer)
+            self._tried.append("keyboard-interactive")
             self._link.send(reply)
         raise _Denied
 
