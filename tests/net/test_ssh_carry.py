@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -171,7 +172,7 @@ def test_a_far_end_that_does_not_read_holds_the_client_back(link: Link) -> None:
         with near:
             near.settimeout(1)
             sent = 0
-            with pytest.raises(TimeoutError):
+            with suppress(TimeoutError):
                 while sent < 1 << 28:
                     sent += near.send(bytes(1 << 16))
             assert sent < 40 << 20
