@@ -2,16 +2,20 @@
 
 On Linux the kernel moves them (splice(2)) where a descriptor is a pipe, as those of a ProxyCommand are; elsewhere
 they are read and written in pieces of 256 KiB. Two threads and blocking calls: that works on Windows, too, whose pipes
-can not be waited for, and a slow side holds up its own direction alone.
+can not be waited for, and a slow side holds up its own direction alone. splice alone must not block: the kernel holds
+the pipe's lock meanwhile (Linux 6.1, fs/splice.c, splice_file_to_pipe), and ssh at the other end could not be stopped.
 """
 
 import contextlib
+import errno
 import os
+import select
 import socket
 import threading
 from collections.abc import Callable
 
 _PIECE = 262144
+_LONG = 1e6  # seconds; with a timeout Python waits for the socket, and the kernel's own calls on it never block
 
 
 def pump(sock: socket.socket, source: int, sink: int) -> bool:
@@ -19,7 +23,7 @@ def pump(sock: socket.socket, source: int, sink: int) -> bool:
     Whether both ended well: False when the connection was reset. Takes the socket and `sink` over."""
     for descriptor in (source, sink):
         _prepare(descriptor)
-    sock.setblocking(True)
+    sock.settimeout(_LONG)
     up = threading.Thread(target=_up, args=(sock, source), name="up", daemon=True)
     up.start()
     with sock:
@@ -56,17 +60,30 @@ def _down(sock: socket.socket, sink: int) -> bool:
 
 def _carry(source: int, sink: int, read: Callable[[], bytes], write: Callable[[bytes], None]) -> None:
     """Until the source ends; raises OSError."""
-    if hasattr(os, "splice"):
-        try:
-            while os.splice(source, sink, _PIECE):
-                pass
-            return
-        except ConnectionError:  # a reset, a broken pipe
-            raise
-        except OSError:  # neither is a pipe, or one of them knows no splice: nothing was moved by that call
-            pass
+    if hasattr(os, "splice") and _spliced(source, sink):
+        return
     while data := read():
         write(data)
+
+
+def _spliced(source: int, sink: int) -> bool:
+    """The same by the kernel alone; False when it can not, and nothing was lost."""
+    ready, free = select.poll(), select.poll()
+    ready.register(source, select.POLLIN)
+    free.register(sink, select.POLLOUT)
+    while True:
+        ready.poll()
+        try:
+            if not os.splice(source, sink, _PIECE, flags=os.SPLICE_F_NONBLOCK):
+                return True
+        except BlockingIOError:
+            free.poll()
+        except ConnectionError:  # a reset, a broken pipe
+            raise
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # neither is a pipe, or one of them knows no splice
+                return False
+            raise
 
 
 def _prepare(descriptor: int) -> None:

@@ -118,16 +118,20 @@ def _printable(path: str) -> str:
     return path
 
 
-def with_include(text: bytes | None) -> bytes:
+def with_include(text: bytes | None, included: str = INCLUDED) -> bytes:
     """The user's file with our line before all Host and Match blocks, since inside one it would count for that alone.
-    None: there is no file. Otherwise nothing is changed; a file that has the line in force is given back as it is."""
+
+    None: there is no file. A file that has the line in force already is given back as it is. included: a name below
+    ~/.ssh, or a full path.
+    """
+    line = f'Include "{included}"' if set(included) - _SHELL else f"Include {included}"
     if text is None:
-        return f"{_WHOSE_FILE}\nInclude {INCLUDED}\n".encode()
+        return f"{_WHOSE_FILE}\n{line}\n".encode()
     if _in_force(text):
         return text
     rest = without_include(text) or b""
     end = b"\r\n" if rest.partition(b"\n")[0].endswith(b"\r") else b"\n"
-    return b"".join(line.encode() + end for line in (_WHOSE, f"Include {INCLUDED}")) + rest
+    return b"".join(row.encode() + end for row in (_WHOSE, line)) + rest
 
 
 def without_include(text: bytes) -> bytes | None:
@@ -139,16 +143,21 @@ def without_include(text: bytes) -> bytes | None:
             made = made or row.strip() == _WHOSE_FILE.encode()
             rows.pop(0)
             if not rows:  # the last line had no end
-                rows.append(b"")
+                kept.append(b"")
         else:
             kept.append(row)
     rest = b"\n".join(kept)
     return None if made and not rest else rest
 
 
+def is_ours(text: bytes) -> bool:
+    """Whether the included file was written by ipwatch."""
+    return text.startswith(HEADER.encode())
+
+
 def _in_force(text: bytes) -> bool:
     for row in text.split(b"\n"):
-        words = row.replace(b"=", b" ", 1).split()
+        words = _words(row)
         if words and words[0].lower() in {b"host", b"match"}:
             return False
         if _is_include(row):
@@ -157,5 +166,10 @@ def _in_force(text: bytes) -> bool:
 
 
 def _is_include(row: bytes) -> bool:
-    words = row.replace(b"=", b" ", 1).split()
-    return len(words) > 1 and words[0].lower() == b"include" and INCLUDED.encode() in words[1:]
+    words = _words(row)
+    names = (word.strip(b'"') for word in words[1:])
+    return bool(words) and words[0].lower() == b"include" and any(n.endswith(INCLUDED.encode()) for n in names)
+
+
+def _words(row: bytes) -> list[bytes]:
+    return row.replace(b"=", b" ", 1).split()
