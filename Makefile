@@ -25,6 +25,7 @@ demo: setup
 
 servers:
 	sh tests/servers.sh
+	PYTHON=$(PYTHON) sh tests/apps.sh
 
 test: setup servers
 	$(BIN)/python -m pytest --cov --cov-report= $(ARGS)

@@ -21,7 +21,11 @@ The laptop's half:
 
     host          host keys, and whether a shown one is the host's
     candidate     where the house might be, and who says so
+    locating      whom to believe about an address, in which order to dial, why nothing was found
+    waking        stages of a boot, an estimate, the pace of looking, likely causes
     forward       local, SOCKS and remote forwards
     tunnel        one tunnel's life: the table of states; its words are in tunnel_model
-    trouble       what ends a command: a sentence and an exit status
+    window        how many bytes of a channel may be under way
+    app           remote apps: what is asked of the host, what its answers mean
+    trouble       what ends a command: a sentence and an exit status; ssh_faults: of servers that are none
 """

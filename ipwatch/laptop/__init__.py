@@ -2,15 +2,16 @@
 
 world       what every command is handed: settings, memory and ports (main.py puts it together)
 memory      what is kept between commands: pinned keys, proved addresses, boot times. Standard library only
-locate      candidates for the house, from all ways at once
-find        dial candidates as they arrive, prove them; the first that is the host wins
+locate      candidates for the house, from all ways at once; authority: the zone's own name servers
+find        dial candidates as they arrive, prove them; hunt does it, sight is what it tells
 login       who logs in: laptop.toml over what `ssh -G` says
-trust       collect, show and pin host keys
-wake        wake a host, directly, through another host, or by a URL; watch it boot
-supervisor  runs the table of core/tunnel.py for one host
+trust       show, ask and pin host keys; collect gets them
+wake        wake a host, watch it boot, put it to sleep; ways: directly, through another host, by a URL
+supervisor  runs the table of core/tunnel.py for one host; vain: why a search failed, remember: passphrases,
+            watch: sleep and changes of network, report: what it says, single: one of a kind at a time
 forwarder   the local listeners, which stay open through every loss
 socks       the SOCKS5 side of a listener
-proxy       for ssh's ProxyCommand. Standard library only until an address is known
+proxy       for ssh's ProxyCommand, in proxy_*. Standard library only until an address is known
 sshconfig   the Include file for ssh, scp, sftp, rsync, git and VS Code
 ssh         the system's ssh with the current address
 apps        start or find a remote app and forward it; presets in apps/

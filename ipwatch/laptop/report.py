@@ -21,7 +21,7 @@ _DOING = {
     State.DIALLING: "calling {host}",
     State.PROVING: "proving {host}",
     State.WAKING: "waiting for {host} to wake up",
-    State.BACKING_OFF: "{host} is away, trying again soon",
+    State.BACKING_OFF: "{host} is away, another try soon",
     State.SUSPECT: "{host} is silent, asking",
 }
 _LINKED = frozenset({State.UP, State.SUSPECT})
@@ -80,15 +80,17 @@ class Report:
         spot, claim = finding.candidate.spot, finding.candidate.claims[0] if finding.candidate.claims else None
         by = f" ({claim.way}: {claim.who})" if claim and claim.who else ""
         gone = f", back after {_seconds(self._now() - self._lost_at)}" if self._lost_at is not None else ""
-        text = f"{self._host}: up at {spot}{by}, proved by {finding.session.key.fingerprint}{gone}"
-        self._say.line(text, Tone.GOOD, event="up", spot=str(spot))
+        key = finding.session.key
+        text = f"{self._host}: up at {spot}{by}, proved by its {key.kind} key{gone}"
+        self._say.line(text, Tone.GOOD, event="up", spot=str(spot), fingerprint=key.fingerprint)
         self._lost_at = None
         with self._lock:
             self._told.clear()
         if not self._forwards_told:
             self._forwards_told = True
             for forward in forwards:
-                self._say.line(f"  {forward.name:<12} {_place(forward)}", event="forward", name=forward.name)
+                name = "" if ":" in forward.name else f"{forward.name:<12} "  # written out on the command line
+                self._say.line(f"  {name}{_place(forward)}", event="forward", name=forward.name)
 
     def show(self, tunnel: Tunnel, forwarder: "Forwarder", spot: Spot | None) -> None:
         """How it stands now; seconds are counted on a terminal only."""
@@ -100,9 +102,8 @@ class Report:
             return
         text = _DOING.get(tunnel.state, "").format(host=self._host)
         if text and self._say.on_terminal:
-            text += f", {_seconds(since)}" + (f", {held} waiting" if held else "")
-            if tunnel.state is State.BACKING_OFF and self._reason:
-                text += f" ({self._reason})"
+            waits = {0: "", 1: ", a connection waits"}.get(held, f", {held} connections wait")
+            text += f"  {_seconds(since)}{waits}"
         self._say.status(text)
 
     def done(self) -> None:
@@ -112,7 +113,7 @@ class Report:
 
 def _place(forward: Forward) -> str:
     if forward.sort is Sort.LOCAL and forward.port and not forward.bind:
-        return f"http://localhost:{forward.port} -> {forward.target}"
+        return f"localhost:{forward.port} -> {forward.target}"
     return str(forward)
 
 

@@ -19,10 +19,11 @@ from ipwatch.laptop.find import Finding, Sight
 from ipwatch.laptop.forwarder import Events, Forwarder
 from ipwatch.laptop.remember import Remembering
 from ipwatch.laptop.report import Report
+from ipwatch.laptop.vain import reason
 from ipwatch.laptop.watch import Watch
 from ipwatch.laptop.world import World
 from ipwatch.ports import Refused, Unreachable
-from ipwatch.ports.remote import Link, LoginRefused, NotSsh, Stranger
+from ipwatch.ports.remote import Link
 from ipwatch.settings.laptop_model import Host
 
 TICK = 0.25  # seconds between two looks at the clock
@@ -242,19 +243,11 @@ class Supervisor:
         told: table.Happening | _Arrived | None = None
         try:
             told = self._found()
-        except Trouble as trouble:
-            told = self._vain(trouble.kind, str(trouble))
-        except LoginRefused as error:
-            told = self._vain(Kind.LOGIN_REFUSED, f"{self._host.name} does not let you in: {error}")
-        except Unreachable as error:
-            told = self._vain(Kind.UNREACHABLE, f"{self._host.name} was found but then went away: {error}")
-        except Stranger as error:  # ssh itself proved more strictly than the look before it
-            told = self._vain(Kind.STRANGER, f"whoever answers is not {self._host.name}: {error}")
-        except NotSsh as error:
-            told = self._vain(Kind.NOT_SSH, f"what answers is not {self._host.name}: {error}")
         except Exception as error:
-            told = self._vain(Kind.NOT_WELL, f"a fault of ipwatch's own ({type(error).__name__}: {error})")
-            raise
+            kind, sentence = reason(error, self._host.name)
+            told = self._vain(kind, sentence)
+            if kind is Kind.NOT_WELL and not isinstance(error, Trouble):
+                raise
         finally:
             if told is not None:
                 self._post(told)

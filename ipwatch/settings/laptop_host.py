@@ -167,7 +167,7 @@ def _app(own: Keys) -> App:
     made = App(
         command=own.one("command", str, ""),
         port=port(own, "port", default.port, least=0),
-        path=own.one("path", str, default.path) or default.path,
+        path=own.one("path", str, default.path),
         folder=own.one("folder", str, default.folder),
     )
     own.end()
@@ -175,8 +175,8 @@ def _app(own: Keys) -> App:
         own.fault("", "the key 'command' is missing" if "command" not in own else "its command is empty")
     elif not made.port and "{port}" not in made.command:
         own.fault("", "write {port} into the command, or its fixed port beside it: port = 8888")
-    if not made.path.startswith("/") or any(c.isspace() for c in made.path):
-        own.fault("path", 'the path of a page begins with "/"')
+    if made.path and (not made.path.startswith("/") or any(c.isspace() for c in made.path)):
+        own.fault("path", 'the path of a page begins with "/"; path = "" for what is no page')
     return made
 
 

@@ -129,7 +129,7 @@ def test_offline(tmp_path: Path, desktop: Sshd, word: str) -> None:
     with closing(Namespace("offline")) as ns:
         home = 'names = ["home.example.org"]'
         config = toml(tmp_path, desktop.toml("desktop"), home)
-        ends(config, word, Kind.OFFLINE, "network", prefix=tuple(ns.prefix))
+        ends(config, word, Kind.OFFLINE, "offline", prefix=tuple(ns.prefix))
 
 
 @pytest.mark.parametrize("word", EVERY)

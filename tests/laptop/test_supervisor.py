@@ -89,8 +89,8 @@ def test_up_and_carries(tmp_path: Path, echo: Echo) -> None:
     with closing(Tunnel(tmp_path, echo, ScriptedFinder(PlainLink()))) as tunnel:
         tunnel.supervisor.link(timedelta(seconds=5))
         assert tunnel.ask() == b"hellogoodbye"
-    assert "desktop: up at 127.0.0.1:22 (zone: ns1.example.org), proved by SHA256:" in said(tunnel.world)
-    assert f"http://localhost:{tunnel.port} -> " in said(tunnel.world)
+    assert "desktop: up at 127.0.0.1:22 (zone: ns1.example.org), proved by its ssh-ed25519 key" in said(tunnel.world)
+    assert f"  work         localhost:{tunnel.port} -> " in said(tunnel.world)
 
 
 def test_back_after_a_loss(tmp_path: Path, echo: Echo) -> None:
