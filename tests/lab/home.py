@@ -90,9 +90,9 @@ class Nas:
 
 
 class Desktop:
-    """A machine that is asleep until `sleep` is undone by a magic packet for its MAC; then it boots for a while.
+    """A machine that is asleep until a magic packet for its MAC arrives at its card; then it boots for a while.
 
-    woken: when the last magic packet came (monotonic seconds). jupyter: whether a real one can be started.
+    woken: when the last magic packet came (monotonic seconds). packets: how many came.
     """
 
     boots, sshd_after = 1.5, 0.7  # seconds until its kernel answers, and from then until sshd does
@@ -102,6 +102,7 @@ class Desktop:
         folder.mkdir(parents=True, exist_ok=True)
         self.sshd = Sshd(folder / "sshd", ip=DESKTOP, port=22, identity=key, prefix=place.prefix)
         self.woken = 0.0
+        self.real = False  # whether the page is Jupyter's (tests/apps.sh installs it)
         self.packets = 0
         self._asleep = threading.Event()
         self._over = threading.Event()
@@ -114,13 +115,9 @@ class Desktop:
         self._thread.start()
         stack.callback(self._end)
 
-    @property
-    def real(self) -> bool:
-        """Whether there is a real Jupyter (tests/apps.sh)."""
-        return (_APPS.parent / ".ready").exists()
-
-    def work(self) -> None:
-        """Start a page on its own port 8890: Jupyter, or a small server where that is not installed."""
+    def work(self, *, real: bool = True) -> None:
+        """Start a page on its own port 8890: Jupyter, or a small server where that is not wanted or not installed."""
+        self.real = real and (_APPS.parent / ".ready").exists()
         page = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(JUPYTER)]
         home = self.folder / "home"
         home.mkdir(exist_ok=True)

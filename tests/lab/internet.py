@@ -1,12 +1,14 @@
 """The internet as far as the house and the laptop speak to it. Real BIND, and small strict servers."""
 
+import queue
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from types import TracebackType
+from typing import Self
 
 import dns.message
 
@@ -48,13 +50,13 @@ mail IN A {MAIL}
 
 
 class Pages(ThreadingHTTPServer):
-    """Echo pages, told apart by the Host header; each says whence the visitor came. lies: pages that say LIE."""
+    """Echo pages, told apart by the Host header; each says whence the visitor came. lies: what a page says instead."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Page)
-        self.lies: set[str] = set()
+        self.lies: dict[str, str] = {}
         self.asked = 0
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
@@ -70,13 +72,12 @@ class _Page(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 10
     server: Pages
-    said: ClassVar[dict[int, str]] = {}
 
     def do_GET(self) -> None:
         self.server.asked += 1
         page = self.headers.get("Host", "").partition(".")[0]
         portal = self.path == "/generate_204"
-        body = b"" if portal else (LIE if page in self.server.lies else self.client_address[0]).encode()
+        body = b"" if portal else self.server.lies.get(page, self.client_address[0]).encode()
         self.send_response(204 if portal else 200)
         self.send_header("Content-Type", "text/plain")
         if body:
@@ -89,20 +90,45 @@ class _Page(BaseHTTPRequestHandler):
 
 
 class Provider(Dyndns2Server):
-    """A dyndns2 provider that writes what it takes into the zone. updates: each (name, address) it was sent."""
+    """A dyndns2 provider: what it takes stands in the zone as soon as its name servers can be written.
+
+    updates: each address it was sent. struck: called after a change was taken and before the client is answered.
+    """
 
     def __init__(self, publish: Callable[[str, str], None]) -> None:
         super().__init__(USER, PASSWORD)
         self.hosts[NAME] = {}
-        self.updates: list[tuple[str, str]] = []
+        self.updates: list[str] = []
+        self.struck: Callable[[], None] = lambda: None
         self._publish = publish
+        self._due: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write)
+
+    def __enter__(self) -> Self:
+        self._writer.start()
+        return super().__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        super().__exit__(kind, error, at)
+        self._due.put("")
+        self._writer.join(10)
 
     def _host(self, name: str, wanted: dict[int, str]) -> str:
         said = super()._host(name, wanted)
-        self.updates.append((name, wanted.get(4, "")))
+        self.updates.append(wanted.get(4, ""))
         if said.startswith("good"):
-            self._publish(name, wanted[4])
+            self._due.put(wanted[4])
+            self.struck()
         return said
+
+    def _write(self) -> None:
+        while address := self._due.get():
+            while not self._ending.is_set():
+                try:
+                    self._publish(NAME, address)
+                    break
+                except PortError:
+                    self._ending.wait(0.3)
 
 
 class Internet:

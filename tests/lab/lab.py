@@ -108,7 +108,7 @@ class Lab:
 
     def power_on(self) -> Run:
         """The service on the NAS."""
-        self.power_off()
+        assert self.service is None
         words = [*IPWATCH, "--config", str(self.config), "run"]
         self.service = Run(self.nas.place.prefix, words, self.folder / "nas")
         return self.service
@@ -118,6 +118,12 @@ class Lab:
         if self.service is not None:
             self.service.end()
             self.service = None
+
+    def power_cut(self) -> None:
+        """It is gone from one moment to the next."""
+        assert self.service is not None
+        self.service.kill()
+        self.service = None
 
     def ask(self, *words: str) -> str:
         """One of the service's other commands on the NAS; what it prints."""
@@ -132,12 +138,12 @@ class Lab:
 
     def published(self, address: str, within: float = 20.0) -> None:
         """Wait until both names show this address at both servers."""
-        assert self.service is not None
 
         def shown() -> bool:
-            return all(self.internet.shows(name, server) == (address,) for name in (NAME, DIRECT) for server in (NS1, NS2))
+            asked = [(name, server) for name in (NAME, DIRECT) for server in (NS1, NS2)]
+            return all(self.internet.shows(name, server) == (address,) for name, server in asked)
 
-        assert wait(shown, within), self.service.text
+        assert wait(shown, within), self.service and self.service.text
 
     def mailed(self, word: str, within: float = 20.0) -> None:
         """Wait until a mail with that in its text has come."""

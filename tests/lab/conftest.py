@@ -1,0 +1,29 @@
+"""One lab for each test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.netns import needs_namespaces
+from tests.lab.lab import FIRST, Lab, lab
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Lab]:
+    """The service off, nothing published, the desktop on."""
+    needs_namespaces()
+    with lab(tmp_path) as it:
+        it.desktop.on()
+        yield it
+
+
+@pytest.fixture
+def settled(home: Lab) -> Lab:
+    """The service runs and has published and told the first address; a small page on the desktop."""
+    home.desktop.work(real=False)
+    home.power_on()
+    home.published(FIRST)
+    home.mailed(FIRST)
+    assert home.desktop.works()
+    return home

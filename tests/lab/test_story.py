@@ -1,0 +1,89 @@
+"""The story: away from home, the desktop asleep, the address changed, a stranger at the old one; one command, and a
+notebook is open. Then the address changes again, under load.
+"""
+
+import threading
+import time
+
+import pytest
+
+from tests.fakes.waiting import wait
+from tests.lab.lab import FIRST, SECOND, THIRD, Lab
+from tests.lab.table import note
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+
+
+class Readers:
+    """Load: several who read the notebook's page over and over. right, wrong: how many pages were whole, how many not."""
+
+    def __init__(self, home: Lab, number: int = 6) -> None:
+        self._home = home
+        self._over = threading.Event()
+        self.right, self.wrong, self.last = 0, 0, 0.0
+        self._threads = [threading.Thread(target=self._read) for _ in range(number)]
+        for thread in self._threads:
+            thread.start()
+
+    def _read(self) -> None:
+        while not self._over.is_set():
+            page = self._home.laptop.page(within=3)
+            if "</html>" in page:
+                self.right, self.last = self.right + 1, time.monotonic()
+            elif page:
+                self.wrong += 1
+            self._over.wait(0.05)
+
+    def end(self) -> None:
+        """Stop them."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join(10)
+
+
+def test_from_asleep_at_a_new_address_to_an_open_notebook(home: Lab) -> None:
+    """The address changes while the desktop sleeps: the service publishes, verifies and mails; on the laptop one
+    command locates, wakes through the NAS, proves, forwards, and Jupyter answers on localhost. It goes on answering
+    there when the address changes again under load. The stranger at the old address learns no user name."""
+    home.desktop.work()
+    service = home.power_on()
+    home.published(FIRST)
+    assert home.desktop.works()
+    home.desktop.sleep()
+    changed = time.monotonic()
+    home.change_address(SECOND)
+    home.published(SECOND)
+    note("the ISP changes the address: service", "nothing", time.monotonic() - changed)
+    home.mailed(f"changed from {FIRST} to {SECOND}")
+    note("the ISP changes the address: mail", "nothing", time.monotonic() - changed)
+    assert home.status()["well"], service.text
+    assert home.internet.provider.faults == []
+
+    began = time.monotonic()
+    with home.laptop.up() as up:
+        page = home.laptop.shows()
+        at = time.monotonic()
+        print(up.text)
+        note("asleep, moved, a stranger at the old address: one `ipwatch up` to the page", "nothing", at - began,
+             "the command")  # fmt: skip
+        assert "</html>" in page
+        assert not home.desktop.real or "JupyterLab" in page
+        assert home.nas.wakes >= 1
+        assert home.desktop.packets >= 1
+
+        readers = Readers(home)
+        try:
+            assert wait(lambda: readers.right > 20)
+            changed = time.monotonic()
+            home.change_address(THIRD)
+            assert wait(lambda: up.when("lost", changed) and readers.last > (up.when("up at", changed) or 1e9), 40), up.text
+            first = readers.last
+        finally:
+            readers.end()
+        note("the address changes again, six readers at work", "what was in flight, reset at once", first - changed)
+        print(up.text)
+        assert readers.wrong == 0
+        assert home.laptop.shows()
+        home.published(THIRD)
+    assert home.stranger.was_told() == ""
