@@ -10,7 +10,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -44,15 +43,13 @@ class Dialled(NamedTuple):
     reason: str = ""
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     rank: int
     number: int
     spot: Spot
 
 
-@dataclass(slots=True)
-class _Attempt:
+class _Attempt(NamedTuple):
     spot: Spot
     sock: socket.socket
     begun: float
