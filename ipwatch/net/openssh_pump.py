@@ -10,6 +10,7 @@ import itertools
 import selectors
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,14 +35,17 @@ class Pump:
     def __init__(self, line: MuxConnection, rtt: Callable[[], float], lost: Callable[[], None]) -> None:
         self.up = bytearray(wire.HEAD + wire.LARGEST)
         self.busy = False
-        self.rtt = rtt
+        self.rtt = rtt()
+        self.capped: set[Stream] = set()
+        self._measure, self._measured = rtt, time.monotonic()
         self._line, self._lost = line.sock, lost
         self._in = bytearray(_BUFFER)
         self._rest = line.rest()
         self._out = bytearray()
         self._streams: dict[int, Stream] = {}
-        self._current: Stream | None = None
+        self._current: Stream | None = None  # whose content comes
         self._left = 0  # bytes of content of the current message that are still to come
+        self._pieces: list[memoryview] = []  # of it, to be given to it at once
         self._numbers = itertools.count(1)
         self._failures = 0
         self._calls: deque[Callable[[], None]] = deque()
@@ -127,16 +131,19 @@ class Pump:
             self._writing = bool(self._out)
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._writing else 0)
             self._selector.modify(self._line, events)
-        capped = [stream for stream in self._streams.values() if stream.capped]
-        for key, events in self._selector.select(_LOOK if capped else None):
+        for key, events in self._selector.select(_LOOK if self.capped else None):
             if isinstance(key.data, Stream):
                 key.data.ready(events)
             elif key.fileobj is self._ear:
                 self._act()
             else:
                 self._line_ready(events)
-        for stream in capped:
-            stream.look_again()
+        now = time.monotonic()
+        if now - self._measured >= _LOOK:
+            self._measured, self.rtt = now, self._measure()
+            capped, self.capped = self.capped, set()
+            for stream in capped:
+                stream.look_again()
         if self._failures >= _FAILURES:
             self._over = True
 
@@ -181,24 +188,28 @@ class Pump:
         at = 0
         while at < len(view):
             if self._left:
-                at += self._pass_on(view[at : at + self._left])
+                self._pieces.append(view[at : at + self._left])
+                at += len(self._pieces[-1])
+                self._left -= len(self._pieces[-1])
             elif (whole := self._message(view[at:])) == 0:
                 break
             else:
                 at += whole
+        self._pass_on()
         self._rest = bytes(view[at:])
 
-    def _pass_on(self, view: memoryview) -> int:
-        self._left -= len(view)
-        if self._current is not None:
-            self._current.data(view)
-        return len(view)
+    def _pass_on(self) -> None:
+        if self._pieces and self._current is not None:
+            self._current.data(self._pieces)
+        self._pieces.clear()
 
     def _message(self, view: memoryview) -> int:
         """Read the message at the begin, of a data message its head; how long that is, 0 when it is not all there."""
         if len(view) < 10 or (len(view) < wire.HEAD and len(view) < wire.length_of(view)):
             return 0
         stream = self._streams.get(wire.channel_of(view))
+        if stream is not self._current or view[5] != wire.DATA:
+            self._pass_on()
         if (content := wire.content_of(view)) >= 0:
             self._current, self._left = stream, content
             return wire.HEAD

@@ -9,7 +9,7 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -18,18 +18,21 @@ from ipwatch.protocols import ssh_connection as wire
 from ipwatch.protocols.ssh_connection import Adjust, Asked, Ended, Message, NotOpened, Opened, Other
 
 LARGEST = 128 * 1024  # bytes of content we take at once
+_TURN = 4  # messages
+_PIECES = 512  # in one call, of the 1024 POSIX systems take (IOV_MAX)
 _PATIENCE = 1.0  # seconds without a word from the far end after which its whole window is used again
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class Pump(Protocol):
     """The pump, as a stream sees it. up: a buffer that is free whenever a stream has its turn. busy: ssh takes no more
-    at present; `freed` is called when it does. rtt: the link's smallest round trip in seconds."""
+    at present. rtt: the link's smallest round trip in seconds. capped: whom the far end would take more of, but should
+    say something first. `look_again` is called when ssh takes more, and from time to time of those in `capped`."""
 
     up: bytearray
     busy: bool
-
-    def rtt(self) -> float: ...
+    rtt: float
+    capped: "set[Stream]"
 
     def say(self, data: bytes | memoryview) -> None:
         """Send it to ssh."""
@@ -49,7 +52,6 @@ class Stream:
 
     def __init__(self, pump: Pump, number: int, client: socket.socket, ended: Callable[[], None]) -> None:
         self.number, self.client = number, client
-        self.capped = False  # the far end would take more, but should say something first
         self.answer: Opened | NotOpened | None = None
         self.settled = threading.Event()
         self.window = Window()
@@ -120,32 +122,30 @@ class Stream:
         self._look()
 
     def look_again(self) -> None:
-        """ssh takes more; or some time has passed, and the far end may never say a word."""
+        """See Pump."""
         if self._serving:
             self._look()
 
     # From the far end to the client.
 
-    def data(self, view: memoryview) -> None:
-        """Give it to the client, or keep what does not fit."""
-        self._granted -= len(view)
-        if self._backlog or not self._serving:
-            if not self._closing:
-                self._keep(view)
+    def data(self, pieces: list[memoryview]) -> None:
+        """Give them to the client, or keep what does not fit."""
+        self._granted -= sum(map(len, pieces))
+        count = 0 if self._backlog or not self._serving else self._give(pieces)
+        if self._closing:
             return
-        count = self._give(view)
-        if count < len(view) and self._serving:
-            self._keep(view[count:])
+        for piece in pieces:
+            if count < len(piece):
+                self._backlog.append(bytes(piece[count:]))
+                self._waiting += len(piece) - count
+            count = max(0, count - len(piece))
+        if self._backlog:
             self._look()
 
-    def _keep(self, view: memoryview) -> None:
-        self._backlog.append(bytes(view))
-        self._waiting += len(view)
-
-    def _give(self, view: memoryview | bytes) -> int:
-        """How much of it the client takes now."""
+    def _give(self, pieces: Sequence[memoryview | bytes]) -> int:
+        """How much of them the client takes now."""
         try:
-            count = self.client.send(view)
+            count = self.client.sendmsg(pieces[:_PIECES])
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError:  # the client is gone
@@ -157,7 +157,7 @@ class Stream:
     def _drain(self) -> None:
         while self._backlog and self._serving:
             piece = self._backlog[0]
-            count = self._give(piece)
+            count = self._give([piece])
             if not self._serving:
                 return
             self._waiting -= count
@@ -169,7 +169,7 @@ class Stream:
 
     def _credit(self, count: int) -> None:
         """So many bytes went where they belong: let the far end send more."""
-        size = self.window.delivered(time.monotonic(), count, self._pump.rtt())
+        size = self.window.delivered(time.monotonic(), count, self._pump.rtt)
         more = size - self._granted - self._waiting
         if more >= size // 8 and not self._closing:
             self._granted += more
@@ -197,41 +197,45 @@ class Stream:
 
     def _allowed(self) -> int:
         """Bytes that may go now. The far end tells what it passed on in pieces: fewer than two stop the flow."""
-        self.capped = False
         allowed = min(self._room, self._largest)
-        if allowed > 0 and self._piece and time.monotonic() - self._heard < _PATIENCE:
-            held = max(self._sending.size, 2 * self._piece) + wire.LARGEST - self._under_way
-            self.capped = held <= 0
-            return min(allowed, held)
-        return allowed
+        if allowed <= 0 or not self._piece or time.monotonic() - self._heard >= _PATIENCE:
+            return allowed
+        held = max(self._sending.size, 2 * self._piece) + wire.LARGEST - self._under_way
+        if held <= 0:
+            self._pump.capped.add(self)
+        return min(allowed, held)
 
     def _send(self) -> None:
-        if self._pump.busy or (allowed := self._allowed()) <= 0:
-            return
+        """One turn: some messages at most, so that others have theirs."""
         view = memoryview(self._pump.up)
-        try:
-            count = self.client.recv_into(view[wire.HEAD : wire.HEAD + allowed])
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:  # the client is gone
-            self._finish()
-            return
-        if count:
+        for _ in range(_TURN):
+            if self._pump.busy or (allowed := self._allowed()) <= 0:
+                return
+            try:
+                count = self.client.recv_into(view[wire.HEAD : wire.HEAD + allowed])
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:  # the client is gone
+                self._finish()
+                return
+            if count == 0:
+                self._reading = False
+                self._pump.say(wire.end(self._peer))
+                self._pass_on_the_end()
+                return
             self._room -= count
             self._under_way += count
             view[: wire.HEAD] = wire.data_head(self._peer, count)
             self._pump.say(view[: wire.HEAD + count])
-            return
-        self._reading = False
-        self._pump.say(wire.end(self._peer))
-        self._pass_on_the_end()
+            if count < allowed:
+                return
 
     def _grew(self, count: int) -> None:
         self._room += count
         self._heard = time.monotonic()
         self._under_way = max(0, self._under_way - count)
         self._piece = max(self._piece, count)
-        self._sending.delivered(self._heard, count, self._pump.rtt())
+        self._sending.delivered(self._heard, count, self._pump.rtt)
         self._look()
 
     # The end.
@@ -253,6 +257,7 @@ class Stream:
             self._look()
             self.client.close()
             self._backlog.clear()
+            self._pump.capped.discard(self)
             self._ended()
 
     def _look(self) -> None:

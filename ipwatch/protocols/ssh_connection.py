@@ -10,7 +10,8 @@ from typing import NamedTuple
 HEAD = 14  # bytes before the content of a data message
 LARGEST = 32 * 1024  # bytes of content we send at once: what OpenSSH takes of a forwarded connection (channels.h, 9.2)
 
-_OPEN, _OPENED, _FAILED, _ADJUST, _DATA, _EXTENDED, _EOF, _CLOSE = 90, 91, 92, 93, 94, 95, 96, 97  # 5.1 to 5.3
+DATA = 94  # 5.2
+_OPEN, _OPENED, _FAILED, _ADJUST, _EXTENDED, _EOF, _CLOSE = 90, 91, 92, 93, 95, 96, 97  # 5.1 to 5.3
 _REQUEST, _CHANNEL_FAILURE = 98, 100  # 5.4
 _REASONS = {1: "its sshd does not allow it", 3: "its sshd does not know how to", 4: "it has no room for more"}  # 5.1
 _DIRECT = "direct-tcpip"  # 7.2
@@ -72,7 +73,7 @@ def open_channel(number: int, host: str, port: int, window: int, largest: int) -
 
 def data_head(peer: int, count: int) -> bytes:
     """What stands before `count` bytes of content."""
-    return _number(count + HEAD - 4) + bytes((0, _DATA)) + _number(peer) + _number(count)
+    return _number(count + HEAD - 4) + bytes((0, DATA)) + _number(peer) + _number(count)
 
 
 def adjust(peer: int, count: int) -> bytes:
@@ -103,7 +104,7 @@ def channel_of(head: bytes | bytearray | memoryview) -> int:
 
 def content_of(head: bytes | bytearray | memoryview) -> int:
     """The number of bytes of content that follow the first HEAD bytes, -1 when this is no data message."""
-    return int.from_bytes(head[10:14], "big") if head[5] == _DATA else -1
+    return int.from_bytes(head[10:14], "big") if head[5] == DATA else -1
 
 
 def length_of(head: bytes | bytearray | memoryview) -> int:
