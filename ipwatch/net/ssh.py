@@ -4,6 +4,8 @@ import socket
 import time
 from datetime import timedelta
 
+from paramiko.ssh_exception import IncompatiblePeer
+
 from ipwatch.core.candidate import Spot
 from ipwatch.core.host import KINDS, HostKey, Pins, Verdict
 from ipwatch.net.ssh_connection import Connection
@@ -15,6 +17,8 @@ from ipwatch.ports import Unreachable
 from ipwatch.ports.remote import Link, Login, NotSsh, Stranger
 
 _REKEY = 2**30  # bytes one way under the same keys (RFC 4253 9)
+# What sshd says instead of its version (sshd.c: MaxStartups; OpenSSH 9.8: PerSourcePenalties).
+_FULL = ("Exceeded MaxStartups", "Not allowed at this time")
 _JOIN = 2.0  # seconds: the thread of an aborted socket ends at once
 
 
@@ -87,15 +91,22 @@ def _why(transport: Connection, within: timedelta) -> NotSsh | Unreachable:
     fault = transport.saved_exception
     if isinstance(fault, Alien):
         return NotSsh(str(fault))
-    if transport.remote_version:
-        if transport.ended:
-            return Unreachable(f"during the key exchange {transport.reason()}", sent=True)
-        return Unreachable(f"it did not finish the key exchange within {within.total_seconds():g} s", sent=True)
+    if isinstance(fault, IncompatiblePeer):
+        words = str(fault)[str(fault).find("(") :].strip("()")
+        return NotSsh(f"it is an SSH server, but none this engine can talk to: {words}")
+    if not transport.remote_version:
+        return _why_no_version(transport)
+    if transport.ended:
+        return Unreachable(f"during the key exchange {transport.reason()}", sent=True)
+    return Unreachable(f"it did not finish the key exchange within {within.total_seconds():g} s", sent=True)
+
+
+def _why_no_version(transport: Connection) -> NotSsh | Unreachable:
     said = (transport.farewell or transport.packets.peeked.decode("utf-8", "replace")).strip()
-    if said.startswith("HTTP/"):
-        return NotSsh("it speaks HTTP")
+    if said.startswith(_FULL):
+        return Unreachable(f'it takes nobody at present: "{said[:60]}"', sent=True)
     if said:
-        return NotSsh(alien(said))
+        return NotSsh("it speaks HTTP" if said.startswith("HTTP/") else alien(said))
     return Unreachable("it hung up without a word", sent=True) if transport.ended else NotSsh("it says nothing")
 
 

@@ -100,20 +100,20 @@ class ParamikoLink:
             raise Unreachable(f"the command was not started within {within.total_seconds():g} s", sent=True)
         if running.failure is not None:
             raise _fault(running.failure, None)
-        while True:
-            try:
-                piece = running.said.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                running.stop()
-                raise Unreachable(f"the command did not end within {within.total_seconds():g} s", sent=True) from None
-            if piece is None:
-                break
-            stream, content = piece
-            running.used(len(content))
-            if stream in outputs:
-                outputs[stream] += content[: limit - len(outputs[stream])]
-                if said is not None:
-                    said(content)
+        try:
+            while (piece := running.said.get(timeout=max(0.0, deadline - time.monotonic()))) is not None:
+                stream, content = piece
+                running.used(len(content))
+                if stream in outputs:
+                    outputs[stream] += content[: limit - len(outputs[stream])]
+                    if said is not None:
+                        said(content)
+        except queue.Empty:
+            running.stop()
+            raise Unreachable(f"the command did not end within {within.total_seconds():g} s", sent=True) from None
+        except BaseException:
+            running.stop()
+            raise
         if running.failure is not None:
             raise Unreachable(f"while the command ran {running.failure.text}", sent=True)
         if running.refused:

@@ -1,7 +1,7 @@
 """SSH's binary packets (RFC 4253 6) over a socket that is never waited for, in the place of paramiko's Packetizer.
 
 paramiko's own makes two system calls a packet to read, waits for the network with its lock held to write, and wakes up
-ten times a second. Here reads take what has come, writes never block (what the kernel does not take stays in `pending`)
+ten times a second. Here reads take what has come, writes never block (what the kernel does not take waits)
 and whoever reads runs `turn` in between, so that one thread serves a whole connection.
 """
 
@@ -127,9 +127,9 @@ class Packets:
     # Writing: any thread.
 
     @property
-    def pending(self) -> bool:
-        """Whether the kernel did not take everything yet."""
-        return self._rest is not None or bool(self._out)
+    def stuck(self) -> bool:
+        """Whether the kernel does not take more at present."""
+        return self._rest is not None
 
     def send_message(self, message: Message) -> None:
         """Send one message; never blocks. Raises EOFError when the connection has ended."""
@@ -158,7 +158,7 @@ class Packets:
             if threading.get_ident() == self.reader:
                 return
             self._flush()
-        if self.pending:
+        if self.stuck:
             self.nudge()
 
     def write_all(self, data: bytes) -> None:

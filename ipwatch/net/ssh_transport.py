@@ -151,7 +151,7 @@ class Transport(_Base):  # type: ignore[misc]
 
     def busy(self) -> bool:
         """Whether clients have to wait before they may send more."""
-        return self.packets.pending or not self.clear_to_send.is_set()
+        return self.packets.stuck or not self.clear_to_send.is_set()
 
     # The end.
 
@@ -160,9 +160,10 @@ class Transport(_Base):  # type: ignore[misc]
         fault = self.saved_exception
         if self.farewell:
             return f'it ended the connection: "{self.farewell[:120]}"'
-        if isinstance(fault, SSHException):
-            return f"the connection broke: {str(fault)[:120]}"
-        return "it closed the connection"
+        if fault is None or isinstance(fault, EOFError):
+            return "it closed the connection"
+        words = (fault.strerror or "error").lower() if isinstance(fault, OSError) else str(fault)
+        return f"the connection broke: {words[:120]}"
 
     def on_loss(self, lost: Callable[[str], None]) -> None:
         """Call that at the end, at once if it has come."""

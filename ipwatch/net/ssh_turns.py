@@ -53,7 +53,7 @@ class Turns:
         packets.flush()
         if self._parked and not busy():
             self._unpark(packets, busy)
-        self._watch_line(packets.pending)
+        self._watch_line(packets.stuck)
         for key, events in self._selector.select(_LOOK if self.capped else None):
             if key.data is not None:
                 key.data.ready(events)

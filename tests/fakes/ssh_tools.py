@@ -98,6 +98,12 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return near, far
 
 
+def drain(sock: socket.socket) -> None:
+    """Read until its end or a reset."""
+    with suppress(OSError):
+        read_all(sock)
+
+
 def read_all(sock: socket.socket) -> bytes:
     """Until its end."""
     got = bytearray()

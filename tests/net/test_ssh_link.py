@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from paramiko.ssh_exception import ChannelException
 
 from ipwatch.core.candidate import Spot
 from ipwatch.core.forward import Forward, Sort, Target
@@ -20,7 +21,7 @@ from ipwatch.ports.remote import Link, Login
 from tests.bench.slow_line import Line, SlowLine
 from tests.fakes.named import free_port
 from tests.fakes.paramiko_server import ParamikoServer, Rules
-from tests.fakes.ssh_tools import LONG, echo, gone, linked, pair, read_all, serving
+from tests.fakes.ssh_tools import LONG, drain, echo, gone, linked, pair, read_all, serving
 from tests.fakes.sshd import Sshd, sshd
 from tests.fakes.waiting import wait
 
@@ -325,6 +326,32 @@ def test_a_port_that_is_taken_there(link: Link) -> None:
     assert link.run("true", LONG)[0] == 0
 
 
+def test_what_nobody_asked_for_is_declined() -> None:
+    """Channels the far end opens without having been asked to are not opened; the link goes on."""
+    with ParamikoServer(Rules(methods="password", password="x")) as server:
+        sock = socket.create_connection((server.ip, server.port))
+        session = ParamikoProver().prove(sock, Spot(server.ip, server.port), Pins(server.keys), LONG)
+        link = session.login(Login("h", "anna", ask=lambda _prompt: "x"), LONG)
+        for kind in ("forwarded-tcpip", "x11", "auth-agent@openssh.com"):
+            with pytest.raises(ChannelException, match="Administratively prohibited"):
+                server.open(kind)
+        with pytest.raises(Refused, match="does not listen on 9"):
+            link.remote(remote(9, Target("localhost", 9)))
+        link.cut()
+    gone()
+
+
+def test_a_stopped_command_of_ours(link: Link) -> None:
+    """When the caller's own callback fails, the command is told to end and the link goes on."""
+
+    def fail(_piece: bytes) -> None:
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        link.run("echo begun; sleep 2", LONG, said=fail)
+    assert link.run("echo next", LONG)[1] == b"next\n"
+
+
 # The line.
 
 
@@ -343,7 +370,7 @@ def test_a_key_press_does_not_wait_behind_a_download(server: Sshd) -> None:
     ):
         bulk, far = pair()
         link.carry(far, source, LONG)
-        reader = threading.Thread(target=lambda: read_all(bulk))
+        reader = threading.Thread(target=drain, args=(bulk,))
         reader.start()
         near, other = pair()
         link.carry(other, target, LONG)

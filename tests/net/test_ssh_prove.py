@@ -106,6 +106,7 @@ def half_way(sock: socket.socket) -> None:
         (lambda s: s.sendall(b"220 no newline") or time.sleep(1), NotSsh, 'it says "220 no newline"'),
         (lambda s: s.sendall(b"x\r\n" * 200) or time.sleep(1), NotSsh, 'it is no SSH server: it says "x"'),
         (lambda s: s.sendall(b"SSH-1.5-old\r\n") or s.recv(1), NotSsh, "it speaks an old version of SSH"),
+        (lambda s: s.sendall(b"Exceeded MaxStartups\r\n"), Unreachable, "it takes nobody at present"),
         (garbage, NotSsh, "it is no SSH server"),
         (drip, NotSsh, "it is no SSH server"),
         (lambda _s: time.sleep(1), NotSsh, "it says nothing"),
@@ -126,6 +127,13 @@ def test_what_is_no_ssh_server_is_named_in_time(act: Callable[[socket.socket], o
         assert time.monotonic() - began < 5
         assert sock.fileno() == -1
     gone()
+
+
+def test_a_server_with_nothing_in_common_is_named(tmp_path: Path) -> None:
+    """A server whose ciphers this engine lacks is told as such."""
+    clause = "none this engine can talk to: no acceptable ciphers"
+    with sshd(tmp_path, options="Ciphers chacha20-poly1305@openssh.com") as odd, pytest.raises(NotSsh, match=clause):
+        ParamikoProver().prove(connected(odd), Spot("", 1), Pins(), LONG)
 
 
 def test_a_socket_that_is_dead_already(server: Sshd) -> None:
