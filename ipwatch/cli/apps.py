@@ -12,6 +12,7 @@ from ipwatch.laptop.apps import recipe_of
 from ipwatch.laptop.apps.browser import has_browser, open_browser
 from ipwatch.laptop.apps.run import START_WITHIN, Opened, Opening
 from ipwatch.laptop.apps.there import everything
+from ipwatch.laptop.lease import kept_awake
 from ipwatch.laptop.say import Tone
 from ipwatch.laptop.supervisor import Supervisor
 from ipwatch.laptop.world import World
@@ -39,16 +40,17 @@ def opened(world: World, arguments: argparse.Namespace, show: Browse, within: ti
         return _stop(world, host, arguments)
     recipe = recipe_of(arguments.app, arguments.words, arguments.folder, host.apps)
     supervisor = Supervisor(world, host, ())
-    supervisor.start()
-    try:
-        opening = Opening(world, host, recipe, supervisor, port=arguments.port, within=within)
-        shown = opening.open()
-        _tell(world, host, recipe, shown, as_json=arguments.json)
-        if shown.ready and shown.browsable and not arguments.no_browser and not show(shown):
-            world.say.line("no browser here: open the address above yourself")
-        opening.stay(shown)
-    finally:
-        supervisor.stop()
+    with kept_awake(world, host, supervisor):
+        supervisor.start()
+        try:
+            opening = Opening(world, host, recipe, supervisor, port=arguments.port, within=within)
+            shown = opening.open()
+            _tell(world, host, recipe, shown, as_json=arguments.json)
+            if shown.ready and shown.browsable and not arguments.no_browser and not show(shown):
+                world.say.line("no browser here: open the address above yourself")
+            opening.stay(shown)
+        finally:
+            supervisor.stop()
     return 0
 
 

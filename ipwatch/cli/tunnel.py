@@ -5,6 +5,7 @@ import argparse
 from ipwatch.cli.laptop import with_world
 from ipwatch.core.forward import BadForward, Forward, parse
 from ipwatch.core.trouble import Kind, Trouble
+from ipwatch.laptop.lease import kept_awake
 from ipwatch.laptop.single import only_one
 from ipwatch.laptop.supervisor import Supervisor
 from ipwatch.laptop.world import World
@@ -22,11 +23,12 @@ def _up(world: World, arguments: argparse.Namespace) -> int:
     forwards = chosen(host, arguments.forwards)
     with only_one(world.settings.state, f"up-{host.name}", f"`ipwatch up {host.name}`"):
         supervisor = Supervisor(world, host, forwards, stay=arguments.stay)
-        supervisor.start()
-        try:
-            trouble = supervisor.wait()
-        finally:
-            supervisor.stop()
+        with kept_awake(world, host, supervisor):
+            supervisor.start()
+            try:
+                trouble = supervisor.wait()
+            finally:
+                supervisor.stop()
     if trouble is not None:
         raise trouble
     return 0

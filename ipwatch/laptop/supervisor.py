@@ -51,8 +51,8 @@ class Supervisor:
         self._rules = table.Rules(wakeable=host.wake is not None, stay=stay, wake_within=takes)
         self._tunnel = Tunnel()
         self._inbox: queue.SimpleQueue[table.Happening | _Arrived] = queue.SimpleQueue()
-        self._report = Report(world.say, host.name, world.now)
-        self._forwarder = Forwarder(world.now, Events(self._knock, self._report.aside))
+        self._report = report = Report(world.say, host.name, world.now)
+        self._forwarder = Forwarder(world.now, Events(lambda: self._post(table.Knocked(world.now())), report.aside))
         self._link: Link | None = None
         self._changed = threading.Condition()
         self._ended = False
@@ -108,6 +108,11 @@ class Supervisor:
             link = self._link
         if link is not None:
             self._work(partial(act, link), "on up")
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Connections carried now, held back now, and carried since the start."""
+        return self._forwarder.counts
 
     def wait(self) -> Trouble | None:
         """Wait for its end: the Trouble, or None after `stop` or world.ending."""
@@ -165,9 +170,8 @@ class Supervisor:
                 self._work(self._search, "search")
             case table.Wake():
                 self._work(self._wake, "wake")
-            case table.Ping():
-                if self._link is not None:
-                    self._link.ping()
+            case table.Ping() if self._link is not None:
+                self._link.ping()
             case table.Cut():
                 self._let_go()
             case table.Stop(kind, sentence):
@@ -219,9 +223,6 @@ class Supervisor:
 
     def _post(self, happening: table.Happening | _Arrived) -> None:
         self._inbox.put(happening)
-
-    def _knock(self) -> None:
-        self._post(table.Knocked(self._world.now()))
 
     def _lost(self, link: Link, reason: str) -> None:
         if self._link is link:

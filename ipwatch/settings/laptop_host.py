@@ -33,6 +33,7 @@ def host(reader: Reader, key: KeyPath, raw: dict[str, Any], names: tuple[str, ..
         secureon=keys.read("secureon", values.secureon, b""),
         wake=_wake(keys, keys.take("wake")),
         sleep=keys.one("sleep", str, "").strip(),
+        keep_awake=_keep_awake(keys),
         forwards=_forwards(keys, keys.take("forward")),
         apps=_apps(keys, keys.take("app")),
     )
@@ -57,6 +58,17 @@ def _engine(keys: Keys) -> Engine:
     words: tuple[Engine, ...] = get_args(Engine)
     made = choice(keys.reader, (*keys.key, "engine"), raw, {word: word for word in words})
     return "paramiko" if made is BAD else made
+
+
+def _keep_awake(keys: Keys) -> bool | str:
+    """true, false, or a command."""
+    raw = keys.take("keep_awake")
+    if raw is None or isinstance(raw, bool):
+        return bool(raw)
+    if not isinstance(raw, str) or not raw.strip():
+        keys.fault("keep_awake", "this is true or false, or a command that keeps it awake for ten minutes")
+        return False
+    return raw.strip()
 
 
 def _file(reader: Reader) -> Callable[[str], Path]:

@@ -52,7 +52,8 @@ class App(NamedTuple):
 
 class Host(NamedTuple):
     """One `[[host]]`. names: where it is found from outside (default: those of [home]). lan: the host's own address
-    in the house. secureon: 0, 4 or 6 bytes. sleep: command that puts it to sleep."""
+    in the house. secureon: 0, 4 or 6 bytes. sleep: command that puts it to sleep. keep_awake: whether it is kept from
+    falling asleep by itself while it is used, or the command that does so for ten minutes."""
 
     name: str
     user: str = ""
@@ -66,6 +67,7 @@ class Host(NamedTuple):
     secureon: bytes = b""
     wake: Wake | None = None
     sleep: str = ""
+    keep_awake: bool | str = False
     forwards: Mapping[str, Forward] = {}
     apps: Mapping[str, App] = {}
 

@@ -113,6 +113,7 @@ def test_the_defaults_it_names_are_the_defaults(full: Laptop) -> None:
     """What it says of a default is so."""
     desktop = full.hosts["desktop"]
     assert desktop.engine == Host("x").engine
+    assert (desktop.keep_awake, full.hosts["nas"].keep_awake) == (True, False)
     assert desktop.wake == Wake("nas", command=model.WAKE_COMMAND)
     assert full.hosts["nas"].wake is None
 

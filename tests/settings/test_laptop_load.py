@@ -72,6 +72,7 @@ mac = "AABB.CCDD.EEFF"
 secureon = "01-23-45-67"
 wake = {{ via = "direct", broadcast = ["192.168.1.255"], takes = "90s" }}
 sleep = "sudo systemctl suspend"
+keep_awake = " keep-awake 600 "
 [host.app.notes]
 command = "serve {{port}}"
 path = "/lab"
@@ -82,6 +83,7 @@ folder = "work"
         identity=(tmp_path / "id",), keys=(HostKey.parse(KEY),), engine="openssh", lan=Spot("fd00::2", 2222),
         mac="aa:bb:cc:dd:ee:ff", secureon=b"\x01\x23\x45\x67",
         wake=Wake("direct", broadcast=("192.168.1.255",), takes=timedelta(seconds=90)), sleep="sudo systemctl suspend",
+        keep_awake="keep-awake 600",
         apps={"notes": App("serve {port}", 0, "/lab", "work")},
     )  # fmt: skip
 
@@ -159,6 +161,10 @@ def test_a_url_needs_no_mac(tmp_path: Path) -> None:
         ('mac = "01:00:5e:00:00:01"', ("4: host[1].mac: this is the address of a group of machines, not of one (its"
                                       " first byte is odd)")),
         ('secureon = "secret"', '4: host[1].secureon: this is 4 or 6 bytes in hexadecimal, as in "01:23:45:67:89:ab"'),
+        ("keep_awake = 10", ("4: host[1].keep_awake: this is true or false, or a command that keeps it awake for"
+                                " ten minutes")),
+        ('keep_awake = " "', ("4: host[1].keep_awake: this is true or false, or a command that keeps it awake for"
+                                " ten minutes")),
         ("sleep = 1", '4: host[1].sleep: this is text in "quotes", not a number'),
         ('usr = "anna"', "4: host[1].usr: unknown key; did you mean 'user'?"),
         ("wake = []", ('4: host[1].wake: this is a table: wake = { via = "direct" }, { via = "nas" } or'
