@@ -1,6 +1,7 @@
 """net.ssh: logging in."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -93,11 +94,13 @@ def allow(server: Sshd, *keys: Path, more: Sequence[str] = ()) -> None:
 )
 def test_keys_of_every_type_open(server: Sshd, tmp_path: Path, kind: str, form: str) -> None:
     """Key files of every type are used, in every form ssh-keygen writes, with a passphrase that is asked for."""
-    plain, locked = make_key(tmp_path / "plain", kind), make_key(tmp_path / "locked", kind, "open sesame")
-    if form:
-        for key, word in ((plain, ""), (locked, "open sesame")):
-            subprocess.run(["ssh-keygen", "-q", "-p", "-m", form, "-P", word, "-N", word, "-f", key], check=True,
-                           stdout=subprocess.DEVNULL)  # fmt: skip
+    made = make_key(server.folder / f"made_{kind}", kind)
+    plain, locked = tmp_path / "plain", tmp_path / "locked"
+    for key, word in ((plain, ""), (locked, "open sesame")):
+        for end in ("", ".pub"):
+            shutil.copy(f"{made}{end}", f"{key}{end}")
+        change = ["ssh-keygen", "-q", "-p", *(["-m", form] if form else []), "-P", "", "-N", word, "-f", str(key)]
+        subprocess.run(change, check=True, stdout=subprocess.DEVNULL)
     allow(server, plain, locked)
     assert gets_in(server, login_at(server, identities=(plain,)))
     asked = Asked("wrong", "open sesame")
