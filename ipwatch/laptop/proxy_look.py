@@ -56,10 +56,19 @@ class Looker:
         with self._lock:
             return bool(self._under_way)
 
+    @property
+    def latest(self) -> float:
+        """When the last look ended, by the monotonic clock."""
+        with self._lock:
+            return max((look.at for look in self._looks.values()), default=0.0)
+
     def look(self, sock: socket.socket, spot: Spot, within: timedelta) -> Look:
         """Whose key is shown there. Takes the socket over."""
         mine = threading.Event()
         with self._lock:
+            if spot == self.found:  # the full search comes after
+                sock.close()
+                return self._looks[spot]
             before = self._under_way.setdefault(spot, mine)
             if before is not mine:
                 self._spare.append((spot, sock))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ipwatch.settings.laptop_model import Laptop
 
 _SOON = 0.3  # seconds; then the full search begins
+_STAGGER = 0.1  # between two attempts; what is known by heart is little
 _ASLEEP = 4.0  # nothing answered for so long: it is to be woken
 _LIMIT = 9.0  # of a search without a wake; VS Code gives up after 15 s and shows what was said until then
 _LOOK = timedelta(seconds=5)
@@ -52,7 +53,7 @@ class Quest:
         self._begun = time.monotonic()
         self._lock = threading.Lock()
         self._known: dict[Spot, None] = {}
-        self._dialler = Dialler(timeout=_LIMIT)
+        self._dialler = Dialler(stagger=_STAGGER, timeout=_LIMIT)
         self._looker: Looker | None = None
         self._settings: Laptop | None = None
         self._search: Search | None = None
@@ -140,7 +141,8 @@ class Quest:
         """Whether the full search has ended without the host. It begins here, when nobody answers soon."""
         busy = self._looker is not None and self._looker.busy
         if self._search is None:
-            if not busy and time.monotonic() - self._begun >= _SOON:
+            latest = max(self._begun, self._looker.latest if self._looker is not None else 0.0)
+            if not busy and time.monotonic() - latest >= _SOON:  # after a stranger the next one is under way
                 self._begin_search()
             return False
         return self._search.ended.is_set() and not busy and self._search.trouble is not None
@@ -186,7 +188,7 @@ class Quest:
     def _again(self, now: float) -> None:
         """Dial everything known once more, and ask for new addresses now and then."""
         self._dialler.close()
-        self._dialler = Dialler(timeout=_ROUND)
+        self._dialler = Dialler(stagger=_STAGGER, timeout=_ROUND)
         shunned = self._looker.shunned() if self._looker is not None else set()
         with self._lock:
             known = [spot for spot in self._known if spot not in shunned]
