@@ -50,9 +50,9 @@ class Window:
     def _judge(self, rate: float, rtt: float) -> None:
         fitting = max(SMALLEST, min(LARGEST, int(rate * (rtt + max(rtt, _QUEUE))) + _PACKET))
         if self.calm:
-            self.size = min(max(fitting, self.size - self.size // 8), self.size + self.size // 4)
             if fitting >= 2 * self.size:  # the line is another one than it was
                 self._best, self._stale = rate, 0
+            self.size = min(max(fitting, self.size - self.size // 8), self.size + self.size // 4)
             return
         if rate >= 1.25 * self._best:
             self._best, self._stale = rate, 0
