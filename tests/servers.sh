@@ -4,7 +4,7 @@ set -eu
 want="nsd:nsd named:bind9 dig:bind9-dnsutils nsupdate:bind9-dnsutils knotd:knot postfix:postfix dovecot:dovecot-core
   sshd:openssh-server ssh:openssh-client rsync:rsync git:git curl:curl ip:iproute2 nft:nftables tcpdump:tcpdump tmux:tmux
   zsh:zsh fish:fish busybox:busybox ping:iputils-ping miniupnpd:miniupnpd podman:podman buildah:buildah debootstrap:debootstrap
-  runc:runc"
+  runc:runc pgrep:procps"
 missing=
 for pair in $want; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${pair%%:*}" ] || missing="$missing ${pair#*:}"
