@@ -23,6 +23,11 @@ def good(text: str) -> str:
     return _paint(text, 32)
 
 
+def warn(text: str) -> str:
+    """Yellow on a terminal."""
+    return _paint(text, 33)
+
+
 def bad(text: str) -> str:
     """Red on a terminal."""
     return _paint(text, 31)

@@ -1,10 +1,12 @@
 """Keeps a host awake while its tunnel is used (core/lease.py decides when).
 
-The hold is a program there that ends by itself after ten minutes. On Linux it blocks "idle" and not "sleep":
-logind lets a session without a seat, such as one of ssh, take the first without a password and not the second
-(org.freedesktop.login1.policy of systemd 252: inhibit-block-idle allow_any yes, inhibit-block-sleep allow_any no).
-So it keeps a host from falling asleep by itself, and nobody from sending it to sleep. Without a session of systemd's
-own it goes on when the connection ends (logind.conf(5), KillUserProcesses: no by default).
+The hold is a program there that ends by itself after ten minutes, and goes on when the connection ends (logind.conf(5),
+systemd 252: KillUserProcesses is no by default). On Linux it is a lock of logind's against "idle", not "sleep": a
+session without a seat, such as one of ssh, may take the first without a password, the second not
+(org.freedesktop.login1.policy, systemd 252: allow_any of inhibit-block-idle is yes, of inhibit-block-sleep no).
+GNOME has a judgement of its own and asks its session manager alone (gsd-power-manager.c, 2026-06); of that the same
+user may take one against "suspend" ("idle" does not count while the screen is locked), which logind then shows as a
+lock against sleep: meanwhile `systemctl suspend` needs its -i there.
 """
 
 import threading
@@ -24,21 +26,29 @@ from ipwatch.settings.laptop_model import Host
 _LOOK = 1.0  # seconds between two looks at the counts
 _WITHIN = timedelta(seconds=20)
 
-# First for a moment and in sight, so that a refusal is heard; then for its time and detached: sshd waits for every
+# Each first for a moment and in sight, so that a refusal is heard; then for its time and detached: sshd waits for every
 # program that holds the channel's pipes.
 SCRIPT = f"""\
-hold() {{ nohup "$@" </dev/null >/dev/null 2>&1 & }}
-if command -v systemd-inhibit >/dev/null 2>&1; then
-    set -- systemd-inhibit --what=idle --who=ipwatch --why="a tunnel is in use" --mode=block
-    "$@" true </dev/null >/dev/null || {{ echo refused; exit 1; }}
-    hold "$@" sleep {HOLD.total_seconds():.0f}
-    echo held
-elif command -v caffeinate >/dev/null 2>&1; then
-    hold caffeinate -i -t {HOLD.total_seconds():.0f}
-    echo held
-else
-    echo none
+hold() {{ nohup "$@" sleep {HOLD.total_seconds():.0f} </dev/null >/dev/null 2>&1 & }}
+has() {{ command -v "$1" >/dev/null 2>&1; }}
+why="a tunnel is in use"
+took=none
+if has systemd-inhibit; then
+    set -- systemd-inhibit --what=idle --who=ipwatch --why="$why" --mode=block
+    if "$@" true </dev/null >/dev/null; then hold "$@"; took=held; else took=refused; fi
 fi
+bus=${{XDG_RUNTIME_DIR:-/run/user/$(id -u)}}/bus
+if has gnome-session-inhibit && [ -S "$bus" ]; then
+    DBUS_SESSION_BUS_ADDRESS=unix:path=$bus
+    export DBUS_SESSION_BUS_ADDRESS
+    set -- gnome-session-inhibit --app-id ipwatch --reason "$why" --inhibit suspend
+    if "$@" true </dev/null >/dev/null 2>&1; then hold "$@"; took=held; fi
+fi
+if [ "$took" = none ] && has caffeinate; then
+    nohup caffeinate -i -t {HOLD.total_seconds():.0f} </dev/null >/dev/null 2>&1 &
+    took=held
+fi
+echo "$took"
 """
 
 
