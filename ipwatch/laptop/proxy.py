@@ -52,18 +52,18 @@ def warn(text: str) -> None:
         sys.stderr.flush()
 
 
-def run(errand: Errand) -> int:
-    """Connect and hand over; raises Trouble."""
+def run(errand: Errand, source: int = 0, sink: int = 1) -> int:
+    """Connect and hand over to whoever is at these descriptors; raises Trouble, and OSError when nobody is."""
     sock = connected(errand)
     if errand.pass_fd:
         from ipwatch.net.handover import pass_socket, takes_sockets  # noqa: PLC0415 - see above
 
-        if takes_sockets(1):
-            pass_socket(sock, 1)
+        if takes_sockets(sink):
+            pass_socket(sock, sink)
             return 0
     from ipwatch.net.pump import pump  # noqa: PLC0415
 
-    return 0 if pump(sock, 0, 1) else int(Kind.NOT_WELL)
+    return 0 if pump(sock, source, sink) else int(Kind.NOT_WELL)
 
 
 def connected(errand: Errand) -> socket.socket:

@@ -3,6 +3,7 @@
 Imports everything; only for when what is known by heart does not answer.
 """
 
+import io
 import os
 import socket
 import threading
@@ -103,9 +104,9 @@ class Search:
 
     def _run(self) -> None:
         try:
-            world = world_of(self._settings, Say(quiet=True))
+            world = world_of(self._settings, Say(io.StringIO(), quiet=True))
             world = replace(world, memory=_Unproved(self._settings.state), ending=self.cancel)
-            shun = self._looker.shunned()
+            shun = self._looker.strangers()
             found = world.finder(world).find(
                 self._host, self._within, self._seen, prover=_Prover(self._looker), shun=shun
             )

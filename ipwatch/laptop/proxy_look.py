@@ -29,6 +29,9 @@ class Fate(StrEnum):
     NOT_SSH = "not ssh"
 
 
+_OTHERS = frozenset({Fate.STRANGER, Fate.REVOKED})
+
+
 class Look(NamedTuple):
     """at: by the monotonic clock. text: a clause for what is not the host."""
 
@@ -42,8 +45,8 @@ class Looker:
     """Looks from any number of threads, once a spot: who comes second waits for the first, and the connection it
     brought is ssh's if the spot is the host's. ring: called after each look. tell: takes a sentence."""
 
-    def __init__(self, host: str, pins: Pins, ring: Callable[[], None], tell: Callable[[str], None]) -> None:
-        self._host, self._pins, self._ring, self._tell = host, pins, ring, tell
+    def __init__(self, pins: Pins, ring: Callable[[], None], tell: Callable[[str], None]) -> None:
+        self._pins, self._ring, self._tell = pins, ring, tell
         self._lock = threading.Lock()
         self._under_way: dict[Spot, threading.Event] = {}
         self._spare: list[tuple[Spot, socket.socket]] = []
@@ -66,9 +69,10 @@ class Looker:
         """Whose key is shown there. Takes the socket over."""
         mine = threading.Event()
         with self._lock:
-            if spot == self.found:  # the full search comes after
+            known = self._looks.get(spot)
+            if known is not None and (spot == self.found or _is_young(known)):  # the full search comes after
                 sock.close()
-                return self._looks[spot]
+                return known
             before = self._under_way.setdefault(spot, mine)
             if before is not mine:
                 self._spare.append((spot, sock))
@@ -77,13 +81,12 @@ class Looker:
             return self._looks.get(spot) or Look(Fate.NOT_SSH, time.monotonic(), "it says nothing")
         look = self._seen(sock, within)
         with self._lock:
-            known = self._looks.get(spot)
             self._looks[spot] = look
             self._under_way.pop(spot)
             if look.fate is Fate.PINNED and self.found is None:
                 self.found = spot
         mine.set()
-        if look.fate in {Fate.STRANGER, Fate.REVOKED} and (known is None or known.fate is not look.fate):
+        if look.fate in _OTHERS and (known is None or known.fate is not look.fate):
             self._tell(f"another machine is at {spot}: {look.text}; it is passed over")
         self._ring()
         return look
@@ -102,15 +105,21 @@ class Looker:
             case _:
                 return Look(Fate.STRANGER, time.monotonic(), text, key)
 
+    def forget(self, spot: Spot) -> None:
+        """It is not there any more."""
+        with self._lock:
+            self._looks.pop(spot, None)
+            self.found = None
+
     def shunned(self) -> set[Spot]:
         """Spots that are not to be looked at again yet."""
-        now = time.monotonic()
         with self._lock:
-            return {
-                spot
-                for spot, look in self._looks.items()
-                if now - look.at < (_SHUN_OTHER if look.fate is Fate.NOT_SSH else _SHUN_STRANGER)
-            }
+            return {spot for spot, look in self._looks.items() if _is_young(look)}
+
+    def strangers(self) -> set[Spot]:
+        """Those of them at which another machine is."""
+        with self._lock:
+            return {s for s, look in self._looks.items() if _is_young(look) and look.fate in _OTHERS}
 
     def spare(self, spot: Spot | None) -> socket.socket | None:
         """A connection to that spot on which nothing was said yet; all others are closed."""
@@ -121,3 +130,7 @@ class Looker:
             if sock is not chosen:
                 sock.close()
         return chosen
+
+
+def _is_young(look: Look) -> bool:
+    return time.monotonic() - look.at < (_SHUN_OTHER if look.fate is Fate.NOT_SSH else _SHUN_STRANGER)

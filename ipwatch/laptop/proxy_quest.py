@@ -112,7 +112,7 @@ class Quest:
             why = f"no host key is pinned for {name}, so nothing can be proved: run `ipwatch trust {name}`"
             raise Trouble(Kind.NOT_PINNED, why)
         keep_configured(self._host.state, {name: keys})
-        return Looker(name, pins, self._ring, self._tell)
+        return Looker(pins, self._ring, self._tell)
 
     def _ring(self) -> None:
         self._dialler.wake()
@@ -131,7 +131,7 @@ class Quest:
                 try:
                     return spot, looker.spare(spot) or dialled(spot, _CONNECT)
                 except OSError:  # it was there a moment ago
-                    looker.found = None
+                    looker.forget(spot)
             if over():
                 return None
             self._take(self._dialler.next(min(left, _TICK)))
