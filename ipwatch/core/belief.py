@@ -5,11 +5,12 @@ addresses is damped: an address never seen within the hour is taken at once, and
 further return waits, each twice as long as the one before.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ipwatch.core.address import Address
-from ipwatch.core.consensus import Verdict
+from ipwatch.core.consensus import Observation, Verdict
 from ipwatch.core.state import Belief, Finding
 
 FLAP_WINDOW = timedelta(hours=1)
@@ -35,6 +36,19 @@ def believe(belief: Belief, verdict: Verdict, now: datetime, dissent: tuple[tupl
     if verdict.address == belief.address:
         return replace(noted, confirmed=now, held_back=None, held_back_since=None)
     return _move(noted, verdict.address, now)
+
+
+def reached(belief: Belief, seen: Iterable[Observation], verdict: Verdict) -> Belief:
+    """Note whether the line is behind another NAT. Only a round that agreed tells: without a line a router has no
+    address either. It is over when the source that said so names the address agreed on."""
+    if verdict.finding is not Finding.AGREED:
+        return belief
+    for o in seen:
+        if o.behind:
+            return replace(belief, behind=o.behind, behind_by=o.source)
+        if o.source == belief.behind_by and o.address == verdict.address:
+            return replace(belief, behind="", behind_by="")
+    return belief
 
 
 def _move(belief: Belief, address: Address, now: datetime) -> Belief:

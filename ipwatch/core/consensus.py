@@ -30,12 +30,14 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one source said in one round: an address, or None and why not."""
+    """What one source said in one round: an address, or None and why not. behind: why the house's router shows that
+    the line is behind another NAT, as a clause, where it does."""
 
     source: str
     operator: str
     address: Address | None
     reason: str = ""
+    behind: str = ""
 
     @property
     def said(self) -> str:

@@ -22,6 +22,8 @@ class Topic(StrEnum):
     SOURCES_DISPUTE = "sources-dispute"  # family, said: "ipify said 1.2.3.4; ...", [address]: kept meanwhile
     SOURCES_AGREE = "sources-agree"  # family, address, since: start of the dispute
     SOURCE_DISSENT = "source-dissent"  # family, source, said, address: history only
+    BEHIND_NAT = "behind-nat"  # family, address: the one agreed on, why: what the router said
+    REACHABLE = "reachable"  # family, address: after behind-nat
     OFFLINE = "offline"  # since; history only: it can not be told while it is true
     ONLINE = "online"  # since, until
     RECORD_PUBLISHED = (

@@ -49,6 +49,8 @@ class Belief:
     dissent: who disagreed in the last round, as (source, what it said).
     streak: rounds in a row that ended as `finding` does.
     told, told_trouble: the address and the trouble ("", "dispute", "flapping") that events have been made of.
+    behind, behind_by: why the line is behind another NAT, as a clause, and the source that said so; told_behind: an
+    event was made of it.
     """
 
     address: Address | None = None
@@ -67,6 +69,9 @@ class Belief:
     told: Address | None = None
     told_trouble: str = ""
     trouble_since: datetime | None = None
+    behind: str = ""
+    behind_by: str = ""
+    told_behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)

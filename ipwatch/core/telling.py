@@ -71,6 +71,11 @@ def _belief(family: Family, belief: Belief, now: datetime, events: list[Event]) 
     if belief.address is not None and belief.address != belief.told:
         events.append(_moved(family, belief, now))
         belief = replace(belief, told=belief.address)
+    if bool(belief.behind) is not belief.told_behind:
+        topic = Topic.BEHIND_NAT if belief.behind else Topic.REACHABLE
+        data = {"family": family.value, "address": str(belief.address or ""), "why": belief.behind}
+        events.append(Event(topic, now, data))
+        belief = replace(belief, told_behind=bool(belief.behind))
     trouble = _belief_trouble(belief)
     if trouble == belief.told_trouble:
         return belief

@@ -107,6 +107,23 @@ def _source_dissent(e: Event, _: Times) -> Said:
     )
 
 
+def _behind_nat(e: Event, _: Times) -> Said:
+    return Said(
+        "The house is behind another NAT: nobody can connect",
+        f"{_address(e)} is not the house's own address but one that others share{_tail(e.get('why'))}. Port forwards"
+        " can not work from outside, whatever the name shows, until the ISP gives the line an address of its own.",
+        "behind another NAT",
+    )
+
+
+def _reachable(e: Event, _: Times) -> Said:
+    return Said(
+        f"The house has an address of its own again: {_address(e)}",
+        f"The router has {_address(e)} itself: the house is no longer behind another NAT.",
+        "no longer behind another NAT",
+    )
+
+
 def _offline(e: Event, t: Times) -> Said:
     since = t.of(e, "since")
     return Said(f"Home is offline since {since}", f"No source has answered since {since}.", f"offline since {since}")
@@ -232,6 +249,7 @@ WORDS: Mapping[Topic, Callable[[Event, Times], Said]] = {
     Topic.RECORD_NOT_SHOWN: _record_not_shown,
     Topic.RECORD_FAILING: _record_failing,
     Topic.RECORD_DRIFTED: _record_drifted,
+    Topic.BEHIND_NAT: _behind_nat,
     Topic.ADDRESS_CHANGED: _address_changed,
     Topic.ADDRESS_FLAPPING: _address_flapping,
     Topic.SOURCES_DISPUTE: _sources_dispute,
@@ -243,6 +261,7 @@ WORDS: Mapping[Topic, Callable[[Event, Times], Said]] = {
     Topic.STORE_WELL: _store_well,
     Topic.SOURCES_AGREE: _sources_agree,
     Topic.ADDRESS_STEADY: _address_steady,
+    Topic.REACHABLE: _reachable,
     Topic.ONLINE: _online,
     Topic.OFFLINE: _offline,
     Topic.NOTIFIER_WELL: _notifier_well,
@@ -254,6 +273,7 @@ RANK = tuple(WORDS)
 ENDED_BY = {
     Topic.ADDRESS_FLAPPING: Topic.ADDRESS_STEADY,
     Topic.SOURCES_DISPUTE: Topic.SOURCES_AGREE,
+    Topic.BEHIND_NAT: Topic.REACHABLE,
     Topic.RECORD_REFUSED: Topic.RECORD_WELL,
     Topic.RECORD_FAILING: Topic.RECORD_WELL,
     Topic.RECORD_NOT_SHOWN: Topic.RECORD_SHOWN,

@@ -43,10 +43,12 @@ class Refused(PortError):
 
 
 class Garbled(PortError):
-    """The answer does not fit the protocol. `excerpt`: its first 80 characters, printable."""
+    """The answer does not fit the protocol. `excerpt`: its first 80 characters, printable. `behind`: the clause of a
+    router whose outside is another NAT's inside; "" for all else."""
 
-    def __init__(self, message: str, *, excerpt: str = "") -> None:
+    def __init__(self, message: str, *, excerpt: str = "", behind: str = "") -> None:
         super().__init__(message)
+        self.behind = behind
         self.excerpt = "".join(c if c.isprintable() else " " for c in excerpt[:80])
 
 

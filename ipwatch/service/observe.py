@@ -9,7 +9,7 @@ from ipwatch.core import consensus
 from ipwatch.core.address import Address, Family
 from ipwatch.core.consensus import Observation, Voice
 from ipwatch.core.state import SourceHealth
-from ipwatch.ports import Clock, PortError, Source
+from ipwatch.ports import Clock, Garbled, PortError, Source
 
 HEDGE = timedelta(seconds=1)  # a source that takes longer gets company
 LIMIT = timedelta(seconds=12)  # one round's observing, in all
@@ -65,6 +65,8 @@ class Observer:
     def _ask(self, voice: Voice, family: Family) -> Observation:
         try:
             address = self._sources[voice.id].observe(family, self._timeouts[voice.id])
+        except Garbled as error:
+            return Observation(voice.id, voice.operator, None, str(error), error.behind)
         except PortError as error:
             return Observation(voice.id, voice.operator, None, str(error))
         except Exception:

@@ -112,7 +112,7 @@ class Round:
             verdict = consensus.judge(seen, watch.quorum[family])
             before = beliefs.get(family, Belief())
             odd = consensus.dissent(seen, verdict)
-            beliefs[family] = belief.believe(before, verdict, now, odd)
+            beliefs[family] = belief.reached(belief.believe(before, verdict, now, odd), seen, verdict)
             dissents += log.dissents(family, before, beliefs[family], now)
             for o in seen:
                 key = f"{o.source}/{family}"

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipwatch.core.address import Address, Family
-from ipwatch.core.belief import FLAP_HOLD, FLAP_HOLD_LIMIT, FLAP_WINDOW, believe, flapping, release
-from ipwatch.core.consensus import Verdict
+from ipwatch.core.belief import FLAP_HOLD, FLAP_HOLD_LIMIT, FLAP_WINDOW, believe, flapping, reached, release
+from ipwatch.core.consensus import Observation, Verdict
 from ipwatch.core.event import Topic
 from ipwatch.core.state import Belief, Finding, State
 from ipwatch.core.telling import tell
@@ -153,3 +153,34 @@ def test_a_line_that_has_calmed_is_told_steady_once() -> None:
     assert topics.count(Topic.ADDRESS_FLAPPING) == 1
     assert topics.count(Topic.ADDRESS_STEADY) == 1
     assert topics[-1] is Topic.ADDRESS_STEADY
+
+
+def heard(source: str, address: Address | None = None, behind: str = "") -> Observation:
+    return Observation(source, source, address, "" if address else "no", behind)
+
+
+def test_another_nat_is_noted_by_an_agreement_and_ended_by_who_said_so() -> None:
+    """A router that shows another NAT is noted when a round agreed; it is over when that router names the address."""
+    router = heard("router", behind="it has 100.64.0.9")
+    belief = reached(Belief(), (heard("page", A), router), agreed(A))
+    assert (belief.behind, belief.behind_by) == ("it has 100.64.0.9", "router")
+    for seen in ((heard("page", A),), (heard("router"),), (heard("router", B), heard("page", A))):
+        assert reached(belief, seen, agreed(A)) == belief
+    assert reached(belief, (heard("router", A), heard("page", A)), agreed(A)).behind == ""
+
+
+def test_without_an_agreement_nothing_is_known_of_another_nat() -> None:
+    """A router without a line has no address either: that is no carrier's NAT."""
+    for verdict in (SILENCE, DISPUTE):
+        assert reached(Belief(), (heard("router", behind="none"),), verdict) == Belief()
+
+
+def test_another_nat_is_told_once_and_its_end_once() -> None:
+    """Two events, whatever many rounds say the same."""
+    told = []
+    state = State(beliefs={Family.IPV4: believe(Belief(), agreed(A), NOW)})
+    for seen in (heard("r"), heard("r", behind="x"), heard("r", behind="x"), heard("r", A), heard("r", A)):
+        belief = reached(state.beliefs[Family.IPV4], (seen,), agreed(A))
+        state, events = tell(State(beliefs={Family.IPV4: belief}), {}, {}, NOW)
+        told += [(event.topic, event.get("why")) for event in events]
+    assert told == [(Topic.ADDRESS_FOUND, ""), (Topic.BEHIND_NAT, "x"), (Topic.REACHABLE, "")]

@@ -41,6 +41,8 @@ DATA: Mapping[Topic, Mapping[str, str]] = {
     },
     Topic.SOURCES_AGREE: {"family": "ipv4", "address": "25.5.6.7", "since": SINCE},
     Topic.SOURCE_DISSENT: {"family": "ipv4", "source": "web:ipify", "said": "25.1.2.3", "address": "25.5.6.7"},
+    Topic.BEHIND_NAT: {"family": "ipv4", "address": "25.5.6.7", "why": "the router 192.168.1.1 has 100.64.0.9 outside"},
+    Topic.REACHABLE: {"family": "ipv4", "address": "25.5.6.7", "why": ""},
     Topic.OFFLINE: {"since": SINCE},
     Topic.ONLINE: {"since": SINCE, "until": AT.isoformat()},
     Topic.RECORD_PUBLISHED: {**RECORD, "old": "25.1.2.3", "verified": "seen"},

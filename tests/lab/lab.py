@@ -83,8 +83,7 @@ class Lab:
         self.stranger = Stranger(stranger, folder / "stranger", key, stack, (2222, 2223))
         self.laptop = Laptop(laptop, folder / "laptop", self.nas, self.desktop, self.internet.authority.cafile)
         self.config = folder / "nas" / "ipwatch.toml"
-        self.config.write_text(_service(folder / "nas"))
-        self.config.chmod(0o600)
+        self.configure()
         self.service: Run | None = None
         stack.callback(self.power_off)
         self.address = ""
@@ -105,6 +104,11 @@ class Lab:
         self.router.outside(f"{CARRIER}/10", _CARRIER_GATEWAY)
         self.isp.forget()
         self.address = SHARED
+
+    def configure(self, *, router: bool = False) -> None:
+        """Write the service's ipwatch.toml. router: the router is a source, too."""
+        self.config.write_text(_service(self.folder / "nas", router=router))
+        self.config.chmod(0o600)
 
     def power_on(self) -> Run:
         """The service on the NAS."""
@@ -161,13 +165,14 @@ def lab(folder: Path) -> Iterator[Lab]:
         yield Lab(folder, stack, made)
 
 
-def _service(folder: Path) -> str:
-    """The service's ipwatch.toml."""
+def _service(folder: Path, *, router: bool) -> str:
+    """The service's ipwatch.toml. router: the router is asked, too."""
     pages = "".join(
         f'[[source]]\nkind = "web"\nurl = "http://{page}.example.net/"\noperator = "{page}"\nallow_insecure = true\n'
         'timeout = "2s"\n'
         for page in PAGES
     )
+    pages += '[[source]]\nkind = "router"\ntimeout = "2s"\n' if router else ""
     return f"""\
 [watch]
 interval = "1s"

@@ -123,3 +123,54 @@ def test_the_laptops_line_is_cut_without_a_word(settled: Lab) -> None:
         assert settled.laptop.shows(), up.text
         note(f"the laptop's line cut without a word for 8 s (noticed after {lost - began:.1f} s)",
              "what was in flight, reset at once", time.monotonic() - mended, "it is mended")  # fmt: skip
+
+
+def test_carrier_nat(home: Lab) -> None:
+    """The ISP puts the line behind carrier NAT: the router says so when asked by NAT-PMP, that is told, and from
+    outside one sentence says that nobody answers. When the line has an address again, it is told and works."""
+    if not home.router.announce():
+        pytest.skip("miniupnpd is not installed")
+    home.configure(router=True)
+    home.desktop.work(real=False)
+    home.power_on()
+    home.published(FIRST)
+    home.mailed(FIRST)
+    taken = time.monotonic()
+    home.carrier_nat()
+    home.mailed("Port forwards can not work from outside")
+    told = time.monotonic()
+    print(f"lab: carrier NAT told after {told - taken:.1f} s")
+    home.published(SHARED)
+    explained = home.ask("explain")
+    assert "no public address" in explained, explained
+    assert CARRIER not in explained
+    looked = home.laptop.ipwatch("where", "desktop")
+    assert looked.returncode != 0
+    assert SHARED in looked.stdout
+    given = time.monotonic()
+    home.change_address(THIRD)
+    home.mailed("no longer behind another NAT")
+    with home.laptop.up() as up:
+        assert home.laptop.shows(), up.text
+        note(f"carrier NAT (diagnosed and told after {told - taken:.1f} s)", "the way in, as long as it lasts",
+             time.monotonic() - given, "the line has an address of its own again")  # fmt: skip
+
+
+def test_two_of_three_pages_tell_the_same_lie(home: Lab) -> None:
+    """With the router as a voice, even two pages in league do not win against it and the third."""
+    if not home.router.announce():
+        pytest.skip("miniupnpd is not installed")
+    home.configure(router=True)
+    home.power_on()
+    home.published(FIRST)
+    home.internet.pages.lies = dict.fromkeys(("birch", "cedar"), LIE)
+    lied = time.monotonic()
+    home.mailed("disagree", 30)
+    assert home.internet.provider.updates == [FIRST]
+    home.internet.pages.lies = {}
+    repented = time.monotonic()
+    home.mailed("agree again", 30)
+    assert home.internet.provider.updates == [FIRST]
+    print(f"lab: told after {repented - lied:.1f} s")
+    note("two of three pages tell the same lie, the router is a source", "nothing; no lie was published",
+         time.monotonic() - repented, "they say the truth again")  # fmt: skip

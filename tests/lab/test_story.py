@@ -14,9 +14,8 @@ from tests.lab.table import note
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
-
 class Readers:
-    """Load: several who read the notebook's page over and over. right, wrong: how many pages were whole, how many not."""
+    """Load: several who read the notebook's page over and over. right, wrong: how many pages were whole or not."""
 
     def __init__(self, home: Lab, number: int = 6) -> None:
         self._home = home
@@ -77,7 +76,9 @@ def test_from_asleep_at_a_new_address_to_an_open_notebook(home: Lab) -> None:
             assert wait(lambda: readers.right > 20)
             changed = time.monotonic()
             home.change_address(THIRD)
-            assert wait(lambda: up.when("lost", changed) and readers.last > (up.when("up at", changed) or 1e9), 40), up.text
+            assert wait(lambda: up.when("lost", changed) and readers.last > (up.when("up at", changed) or 1e9), 40), (
+                up.text
+            )
             first = readers.last
         finally:
             readers.end()

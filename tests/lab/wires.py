@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from tests.fakes.netns import Namespace, ip
@@ -66,14 +66,8 @@ def bridge(place: Place, name: str) -> None:
 def places(*labels: str) -> Iterator[tuple[Place, ...]]:
     """These machines, removed with all that runs in them whatever happens."""
     sweep()
-    made: list[Place] = []
-    try:
-        for label in labels:
-            made.append(Place(label))
-        yield tuple(made)
-    finally:
-        for place in reversed(made):
-            place.close()
+    with ExitStack() as stack:
+        yield tuple(stack.enter_context(closing(Place(label))) for label in labels)
 
 
 def sweep() -> None:
