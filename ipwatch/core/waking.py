@@ -195,9 +195,12 @@ def _remedy(command: str, status: int, stderr: str, user: str) -> str:
 
 
 def sudoers(user: str, command: str) -> str:
-    """The line that lets the user run exactly this `sudo ...` without a password (sudoers(5), 1.9: of the arguments'
-    characters , : = and the backslash are escaped)."""
+    """The line that lets the user run exactly this `sudo ...` without a password (sudoers(5), 1.9: a command has its
+    full path, which is guessed where it was not given; of the arguments' characters , : = and the backslash are
+    escaped)."""
     words = command.split()
     rest = words[2:] if words[1:2] == ["-n"] else words[1:]
+    if rest and not rest[0].startswith("/"):
+        rest[0] = f"/usr/bin/{rest[0]}"
     escaped = [re.sub(r"([,:=\\])", r"\\\1", word) for word in rest]
     return f"{user} ALL=(root) NOPASSWD: {' '.join(escaped)}"

@@ -12,7 +12,8 @@ from ipwatch.settings.reader import Bad, Reader
 from ipwatch.settings.tables import StateTable, WatchTable
 
 _TABLES = ("watch", "state", "source", "account", "record", "notify")
-_LATER = ("web", "host")  # of the same file, for parts of the program this version does not have
+_LATER = ("web",)  # of the same file, for parts of the program this version does not have
+_OTHERS = ("host",)  # of the same file, read by `ipwatch wake` alone
 
 
 def load(path: Path | None, environ: Mapping[str, str], cwd: Path, *, root: Path = Path("/")) -> Settings:
@@ -62,8 +63,8 @@ def _top_level(reader: Reader, data: dict[str, Any]) -> None:
             reader.warn((name,), "not used by this version")
         elif name in WatchTable.__struct_encode_fields__:
             reader.fault((name,), "this key belongs under [watch]")
-        elif name not in _TABLES:
-            meant = nearest(name, (*_TABLES, *_LATER, *WatchTable.__struct_encode_fields__))
+        elif name not in (*_TABLES, *_OTHERS):
+            meant = nearest(name, (*_TABLES, *_LATER, *_OTHERS, *WatchTable.__struct_encode_fields__))
             under = " under [watch]" if meant in WatchTable.__struct_encode_fields__ else ""
             hint = f"did you mean '{meant}'{under}?" if meant else among(_TABLES)
             reader.fault((name,), f"unknown table; {hint}")

@@ -191,7 +191,7 @@ LINE = "anna ALL=(root) NOPASSWD: /usr/syno/sbin/synonet --wake aa\\:bb\\:cc\\:d
     [
         (SYNONET, 1, "sudo: a password is required\n", f"sudo: a password is required; {ALLOW}: {LINE}"),
         (SYNONET, 1, "sudo: ein Passwort ist notwendig", f"(mode 0440): {LINE}"),
-        ("sudo wake " + MAC, 1, "Sorry, user anna is not allowed to execute 'wake'", "NOPASSWD: wake aa\\:bb"),
+        ("sudo wake " + MAC, 1, "Sorry, user anna is not allowed to execute 'wake'", "NOPASSWD: /usr/bin/wake aa\\:bb"),
         (SYNONET, 1, "sudo: /usr/syno/sbin/synonet: command not found", "write its full path"),
         ("synonet --wake " + MAC, 127, "sh: synonet: not found", "full path (/usr/syno/sbin/synonet)"),
         ("etherwake " + MAC, 1, "etherwake: Operation not permitted", "anna may not do that there: put `sudo -n`"),
@@ -211,3 +211,5 @@ def test_exec_fault(command: str, status: int, stderr: str, said: str) -> None:
 def test_sudoers() -> None:
     """What sudoers(5) reserves in arguments is escaped, so that the line permits just that command."""
     assert sudoers("anna", "sudo /bin/wake a=b,c\\d") == "anna ALL=(root) NOPASSWD: /bin/wake a\\=b\\,c\\\\d"
+    assert sudoers("anna", "sudo -n systemctl suspend") == "anna ALL=(root) NOPASSWD: /usr/bin/systemctl suspend"
+    assert sudoers("anna", "sudo") == "anna ALL=(root) NOPASSWD: "
