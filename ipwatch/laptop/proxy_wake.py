@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ class Rouse:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **_detached(self._flight.descriptor)
             )
+        # It may end before us, and nobody else waits for it.
+        threading.Thread(target=self._process.wait, name="wake", daemon=True).start()
 
 
 def _detached(lock: int) -> dict[str, Any]:

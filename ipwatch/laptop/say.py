@@ -31,16 +31,16 @@ class Say:
 
     def __init__(
         self,
-        out: TextIO = sys.stderr,
+        out: TextIO | None = None,
         *,
         quiet: bool = False,
         as_json: bool = False,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        self._out = out
+        self._out = sys.stderr if out is None else out
         self._quiet = quiet
         self._json = as_json
-        self._terminal = out.isatty() and not as_json and environ.get("TERM") != "dumb"
+        self._terminal = self._out.isatty() and not as_json and environ.get("TERM") != "dumb"
         self._colour = self._terminal and not environ.get("NO_COLOR")  # no-color.org: present and not empty
         self._lock = threading.Lock()
         self._status = ""

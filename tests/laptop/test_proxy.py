@@ -15,7 +15,7 @@ import pytest
 
 from ipwatch.cli.editors import proxy
 from ipwatch.core.candidate import Spot
-from ipwatch.core.trouble import Kind
+from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.memory import Memory
 from ipwatch.laptop.proxy import Errand, connected
 from ipwatch.laptop.proxy import run as run_errand
@@ -311,6 +311,28 @@ def test_nobody_is_there(tmp_path: Path, proxied: Proxied) -> None:
         assert [status, other.end()] == [Kind.UNREACHABLE] * 2
         assert err == other.err
         assert "connection refused" in err
+
+
+def test_who_waits_hears_what_the_other_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """While another process searches, its words are passed on, and its trouble is everybody's."""
+    configured(tmp_path, host(free_port()))
+    flight, troubles = Flight(tmp_path / "state", "proxy-desktop"), []
+
+    def wait_for_it() -> None:
+        try:
+            connected(Errand("desktop", config=str(tmp_path / "laptop.toml")))
+        except Trouble as trouble:
+            troubles.append((trouble.kind, str(trouble)))
+
+    assert flight.take()
+    thread = threading.Thread(target=wait_for_it)
+    thread.start()
+    flight.say("waking it through nas")
+    assert wait(lambda: capsys.readouterr().err == "ipwatch: waking it through nas\n")
+    flight.say("it did not wake up", int(Kind.WAKE_FAILED))
+    thread.join(10)
+    flight.leave()
+    assert troubles == [(Kind.WAKE_FAILED, "it did not wake up")]
 
 
 def test_a_host_without_a_pin_is_not_dialled_for_ssh(tmp_path: Path, proxied: Proxied) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ipwatch.cli import main
 from ipwatch.core.host import HostKey
 from ipwatch.core.trouble import Trouble
 from ipwatch.laptop.sshconfig import Installation, configured_keys, home, keep_configured, program, text
@@ -200,15 +201,32 @@ def test_ssh_s_home_is_the_user_database_s(tmp_path: Path) -> None:
     assert home({}).own
 
 
-@pytest.mark.parametrize("option", ["--install", "--uninstall", ""])
-def test_the_command_says_what_it_did(folder: Path, settings: Laptop, option: str) -> None:
-    """`ipwatch ssh-config` prints the file; --install and --uninstall tell what was done."""
-    command = [sys.executable, "-m", "ipwatch", "ssh-config", "--config", str(settings.path), *option.split()]
-    environment = {**os.environ, "HOME": str(folder)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment, check=True)
-    if option:
-        assert done.stdout == ""
-        expected = "now has nas, desktop; try: ssh nas" if option == "--install" else "nothing to take away"
-        assert expected in done.stderr
-    else:
-        assert done.stdout == text(settings)
+def test_without_a_console_script_the_interpreter_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows' name of it is not here: then it is this interpreter, which does not look into the working directory."""
+    monkeypatch.setenv("PATH", "")
+    assert program(windows=True) == (sys.executable, "-P", "-m", "ipwatch")
+
+
+def test_a_path_ssh_can_not_read_is_a_fault_of_the_configuration(folder: Path, settings: Laptop) -> None:
+    """A folder called ${x} is named before anything is written."""
+    with pytest.raises(Trouble, match="ssh reads as a variable"):
+        Installation(folder).install(settings._replace(state=folder / "${x}"))
+    assert not (folder / ".ssh").exists()
+
+
+def test_the_command_says_what_it_did(
+    folder: Path, settings: Laptop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`ipwatch ssh-config` prints the file; --install and --uninstall tell what was done, and where ssh looks."""
+    monkeypatch.setenv("HOME", str(folder))
+    command = ["ssh-config", "--config", str(settings.path)]
+    assert main(command) == 0
+    assert capfd.readouterr().out == text(settings)
+    for words in (["now has nas, desktop; try: ssh ", "use ssh -F"], ["conf has nas, desktop"]):
+        assert main([*command, "--install"]) == 0
+        said = capfd.readouterr()
+        assert said.out == ""
+        assert all(word in said.err for word in words)
+    for word in ("as it was before", "nothing to take away"):
+        assert main([*command, "--uninstall"]) == 0
+        assert word in capfd.readouterr().err
