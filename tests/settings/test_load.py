@@ -255,7 +255,7 @@ def test_a_record_that_can_not_be_kept_is_a_fault(tmp_path: Path, key: str, says
 
 
 def test_tables_of_later_versions_are_warned_about(tmp_path: Path) -> None:
-    """[web] is accepted with a warning, [[host]] without: `ipwatch wake` reads it. An account without records is told."""
+    """[web] is accepted with a warning, [[host]] without: `ipwatch wake` reads it. An idle account is told, too."""
     text = "[web]\nlisten = '127.0.0.1:8245'\n[[host]]\nname = 'desktop'\n" + ACCOUNTS.partition("[account.b]")[0]
     warnings = read(tmp_path, text).warnings
     assert [warning.removeprefix(f"{tmp_path}/ipwatch.toml:") for warning in warnings] == [
