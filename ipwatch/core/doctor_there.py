@@ -24,6 +24,7 @@ class Asked(NamedTuple):
     forwards: bool = False
     remote: bool = False
     keep_awake: bool = False
+    own_hold: bool = False  # keep_awake is a command of the user's
 
 
 def told(text: str) -> dict[str, str]:
@@ -195,7 +196,9 @@ def idle(asked: Asked, facts: Facts) -> Iterator[Finding]:
     host, check, tool = asked.name, "keep awake", facts.get("inhibit", "none")
     gnome, sleeps = _gnome(facts), _sleeps(facts)
     own_command = 'keep_awake = "a command of yours" in its [[host]]'
-    if not asked.keep_awake:
+    if asked.own_hold:
+        yield Finding(host, check, OK, "a command of yours keeps it awake while it is used")
+    elif not asked.keep_awake:
         if sleeps:
             text = f"{sleeps}, also while somebody uses it from afar"
             yield Finding(host, check, WARN, text, "keep_awake = true in its [[host]]")

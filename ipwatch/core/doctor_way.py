@@ -83,7 +83,8 @@ def _instead(facts: Facts) -> str:
 
 def _sudo(host: str, via: str, made: Command, user: str, facts: Facts) -> Finding:
     check = "wake, sudo"
-    line = sudoers(user, f"sudo -n {' '.join(made.words)}")
+    path = facts.get("program") or facts.get("elsewhere") or made.program  # rules hold full paths (sudoers(5))
+    line = sudoers(user, f"sudo -n {' '.join((path, *made.words[1:]))}")
     mend = f"on {via}, in /etc/sudoers.d/ipwatch (mode 0440; Synology: again after each DSM update): {line}"
     if "sudo" not in facts:
         return Finding(host, check, Verdict.BAD, f"{via} has no sudo", f"leave sudo out of the wake command of {host}")

@@ -9,6 +9,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
@@ -21,6 +22,7 @@ from ipwatch.core.locating import same_network
 from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.find import Outcome, Sight
 from ipwatch.laptop.login import login_of
+from ipwatch.laptop.remember import Remembering
 from ipwatch.laptop.wake import wake_and_wait
 from ipwatch.laptop.ways import logged_in, own_addresses
 from ipwatch.laptop.world import World
@@ -70,6 +72,7 @@ class _Doctor:
         self._world, self._wake, self._tell = world, wake, tell
         self.notes: list[str] = []
         self._silent: dict[str, list[str]] = {}
+        self._answers: dict[str, str] = {}
         outcomes = world.finder(world).survey(hosts, WITHIN, self._seen, grace=GRACE)
         self._outcomes = {host.name: outcome for host, outcome in zip(hosts, outcomes, strict=True)}
 
@@ -117,15 +120,26 @@ class _Doctor:
             forwards=any(forward.sort is not Sort.REMOTE for forward in host.forwards.values()) or bool(host.apps),
             remote=any(forward.sort is Sort.REMOTE for forward in host.forwards.values()),
             keep_awake=host.keep_awake is True,
+            own_hold=isinstance(host.keep_awake, str),
         )
         try:
-            with _linked(self._world, host) as (link, user):
+            with self._linked(host) as (link, user):
                 yield doctor.login(host.name, user, None)
                 yield from _there(link, asked, host.lan.ip if host.lan else "")
         except Trouble as trouble:
             if trouble.kind is Kind.INTERRUPTED:
                 raise
             yield doctor.login(host.name, "", (trouble.kind, str(trouble)))
+
+    @contextmanager
+    def _linked(self, host: Host) -> Iterator[tuple[Link, str]]:
+        """Logged in there; a passphrase is asked for once."""
+        asking = replace(self._world, ask=Remembering(self._world.ask, self._answers))
+        link, user = logged_in(asking, host)
+        try:
+            yield link, user
+        finally:
+            link.cut()
 
     def _way(self, host: Host) -> Iterator[Finding]:
         """The way it is woken."""
@@ -138,14 +152,17 @@ class _Doctor:
             self._tell(f"asking {wake.via} whether it can wake {host.name} ...")
             try:
                 command = _command(host, wake)
-                with _linked(self._world, self._world.host(wake.via)) as (link, _):
-                    facts, _said = _ask(link, "wake_way", _given(command))
+                with self._linked(self._world.host(wake.via)) as (link, _):
+                    facts, said = _ask(link, "wake_way", _given(command))
             except Trouble as trouble:
                 if trouble.kind is Kind.INTERRUPTED:
                     raise
                 yield doctor_way.lost(host.name, wake.via, str(trouble))
             else:
-                yield from doctor_way.through(host.name, wake.via, command, facts)
+                if facts:
+                    yield from doctor_way.through(host.name, wake.via, command, facts)
+                else:
+                    yield doctor_way.lost(host.name, wake.via, f"no POSIX shell runs there ({said})")
 
 
 def _search(host: Host, outcome: Outcome) -> doctor.Search:
@@ -180,15 +197,6 @@ def _open_to(path: Path) -> str:
     return "everybody" if mode & stat.S_IRWXO else "its group" if mode & stat.S_IRWXG else ""
 
 
-@contextmanager
-def _linked(world: World, host: Host) -> Iterator[tuple[Link, str]]:
-    link, user = logged_in(world, host)
-    try:
-        yield link, user
-    finally:
-        link.cut()
-
-
 def _there(link: Link, asked: Asked, lan: str) -> Iterator[Finding]:
     facts, said = _ask(link, "own", {"lan": lan})
     if facts:
@@ -199,10 +207,10 @@ def _there(link: Link, asked: Asked, lan: str) -> Iterator[Finding]:
         yield doctor_there.mute(asked, said)
 
 
-def _ask(link: Link, act: str, given: dict[str, str], may: str = "") -> tuple[Facts, str]:
+def _ask(link: Link, act: str, given: dict[str, str]) -> tuple[Facts, str]:
     """Run the script there. What it told before it was lost or its time was over counts, too; and what was said in
     place of facts."""
-    may = may or given.pop("may", "false")
+    may = given.pop("may", "false")
     settings = "".join(f"{name}={shlex.quote(value)}\n" for name, value in given.items())
     body = resources.files(__package__).joinpath("doctor.sh").read_text("utf-8")
     script = f"{settings}may() {{ {may}; }}\n{body}{act}\n"
