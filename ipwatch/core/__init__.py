@@ -27,5 +27,7 @@ The laptop's half:
     tunnel        one tunnel's life: the table of states; its words are in tunnel_model
     window        how many bytes of a channel may be under way
     app           remote apps: what is asked of the host, what its answers mean
+    lease         when a host that is used is told not to fall asleep
+    doctor        what is well and what is not: here and on the way; doctor_there: on a host; doctor_way: to wake it
     trouble       what ends a command: a sentence and an exit status; ssh_faults: of servers that are none
 """

@@ -15,6 +15,8 @@ proxy       for ssh's ProxyCommand, in proxy_*. Standard library only until an a
 sshconfig   the Include file for ssh, scp, sftp, rsync, git and VS Code
 ssh         the system's ssh with the current address
 apps        start or find a remote app and forward it; presets in apps/
+lease       keeps a host awake while its tunnel is used
+doctor      looks at the whole chain to a host; doctor.sh is what it runs there
 say         what a waiting person sees: a status line on a terminal, plain lines in a pipe, JSON
 
 `supervisor`, `forwarder` and `apps` are written against ports/remote.py; which engine carries the traffic is decided in

@@ -16,7 +16,7 @@ _TOP = {"home", "state", "host"}
 _HOME = {"names", "nameservers", "doh", "probe", "allow_insecure"}
 _HOST = {
     "name", "user", "port", "names", "identity", "keys", "engine", "lan", "mac", "secureon", "wake", "sleep",
-    "forward", "app",
+    "keep_awake", "forward", "app",
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The keep-awake lease against a real sshd whose PATH holds a systemd-inhibit that records what it is told."""
 
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -22,10 +23,11 @@ from tests.fakes.laptop_world import laptop_world, said
 from tests.fakes.links import PlainLink
 from tests.fakes.named import free_port
 from tests.fakes.ssh_tools import echo, linked, serving
-from tests.fakes.sshd import Sshd
+from tests.fakes.sshd import Sshd, sshd
 from tests.fakes.waiting import wait
 
 ASKED = '--what=idle --who=ipwatch --why="a tunnel is in use" --mode=block'.replace('"', "")
+NONE = "it has neither systemd-inhibit (Linux with systemd) nor caffeinate (macOS)"
 
 
 class Hands(SystemClock):
@@ -123,6 +125,44 @@ def test_refused_is_told_once(tmp_path: Path, there: Sshd) -> None:
             clock.at += EVERY
     why = "desktop is not kept awake: the system there refuses it: Failed to inhibit: Access denied\n"
     assert said(world) == why
+
+
+def test_gnome_has_its_own(tmp_path: Path) -> None:
+    """GNOME asks its session manager alone: with somebody logged in at the screen a hold is taken there, too, and
+    one of the two is enough."""
+    record = f'echo "$DBUS_SESSION_BUS_ADDRESS $*" >> {tmp_path}/gnome'
+    program(tmp_path / "bin", "gnome-session-inhibit", record)
+    program(tmp_path / "bin", "systemd-inhibit", "echo no >&2; exit 1")
+    options = f"SetEnv PATH={tmp_path / 'bin'}:/bin:/usr/bin XDG_RUNTIME_DIR={tmp_path}"
+    world = laptop_world(tmp_path)
+    with sshd(tmp_path / "there", options=options) as there, socket.socket(socket.AF_UNIX) as bus:
+        keeper = Keeper(world, host_of(there), lambda: (1, 0, 1))
+        with linked(there) as link:
+            keeper.came(link)
+            bus.bind(f"{tmp_path}/bus")
+            keeper.look()
+            assert wait(lambda: len((tmp_path / "gnome").read_text().splitlines()) == 2)
+    words = f"unix:path={tmp_path}/bus --app-id ipwatch --reason a tunnel is in use --inhibit suspend"
+    assert (tmp_path / "gnome").read_text().splitlines() == [f"{words} true", f"{words} sleep 600"]
+    assert said(world) == ""
+
+
+@pytest.mark.parametrize("mac", [True, False])
+def test_other_systems(tmp_path: Path, mac: bool) -> None:
+    """A Mac has caffeinate; where there is nothing of the kind, that is told."""
+    (tmp_path / "bin").mkdir()
+    for name in ("sh", "id", "nohup"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "")
+    if mac:
+        program(tmp_path / "bin", "caffeinate", f'echo "$*" >> {tmp_path}/argv')
+    world = laptop_world(tmp_path)
+    with sshd(tmp_path / "there", options=f"SetEnv PATH={tmp_path / 'bin'}") as there:
+        keeper = Keeper(world, host_of(there), lambda: (1, 0, 1))
+        with linked(there) as link:
+            keeper.came(link)
+            keeper.look()
+            assert not mac or wait(lambda: held(tmp_path) == ["-i -t 600"])
+    assert said(world) == ("" if mac else f"desktop is not kept awake: {NONE}\n")
 
 
 @pytest.mark.parametrize(("command", "why"), [("touch {}/done", ""), ("echo no >&2; exit 4", "its command fails: no")])
