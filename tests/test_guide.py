@@ -29,7 +29,7 @@ GUIDE = Path(__file__).parent.parent / "GUIDE.md"
 TEXT = GUIDE.read_text("utf-8")
 MAC = "aa:bb:cc:dd:ee:ff"
 FORWARDS = {"lab", "notebook", "api", "streamlit", "browse"}
-CALL = re.compile(r"(?:^|docker exec ipwatch |Scripts\\|=%h/.local/bin/)ipwatch(?:\.exe)? ((?![|>])\S.*)$")
+CALL = re.compile(r"(?:^|docker exec ipwatch |Scripts\\|=%h/.local/bin/)ipwatch(?:\.exe)?'? ((?![|>])\S.*)$")
 
 
 def blocks(language: str) -> list[str]:
