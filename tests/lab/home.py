@@ -56,13 +56,14 @@ class Router:
         if program is None:
             return False
         config, log = self.folder / "miniupnpd.conf", self.folder / "miniupnpd.log"
-        config.write_text(_UPNP.format(pid=self.folder / "miniupnpd.pid"))
+        config.write_text(_UPNP)
         with log.open("ab") as out:
-            argv = [*self.place.prefix, program, "-d", "-f", str(config)]
+            argv = [*self.place.prefix, program, "-d", "-f", str(config), "-P", str(self.folder / "miniupnpd.pid")]
             self._daemon = subprocess.Popen(argv, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
         daemon = self._daemon
         assert wait(lambda: b"istening" in log.read_bytes() or daemon.poll() is not None), log.read_text()
-        return daemon.poll() is None
+        assert daemon.poll() is None, log.read_text()
+        return True
 
     def _end(self) -> None:
         if self._daemon is not None:
@@ -136,6 +137,10 @@ class Desktop:
         """It is up."""
         if self.sshd.process is None:
             self.sshd.start()
+
+    def awake(self, within: float) -> bool:
+        """Wait until it has booted."""
+        return wait(lambda: not self._asleep.is_set() and self.sshd.process is not None, within)
 
     def sleep(self) -> None:
         """Its card drops everything both ways, but looks at what comes; sshd is started at the next boot."""

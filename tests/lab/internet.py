@@ -131,6 +131,17 @@ class Provider(Dyndns2Server):
                     self._ending.wait(0.3)
 
 
+class Post(MailSink):
+    """The mail server. taken: called when a mail is kept, before its sender is told so."""
+
+    taken: Callable[[], None] = staticmethod(lambda: None)
+
+    def keep(self, sender: str, to: list[str], content: bytes) -> None:
+        """Put a mail away."""
+        super().keep(sender, to, content)
+        self.taken()
+
+
 class Internet:
     """All servers. mails: what the mail server took."""
 
@@ -144,16 +155,16 @@ class Internet:
         with place.inside():
             self._names()
             self.provider = stack.enter_context(Provider(self.publish))
-            self._mail = MailSink(Line(), Journal())
-            self._mail.start()
-            stack.callback(self._mail.close)
+            self.post = Post(Line(), Journal())
+            self.post.start()
+            stack.callback(self.post.close)
             self.pages = Pages()
             stack.callback(self.pages.close)
             self.authority = Authority(folder / "ca")
             doh = stack.enter_context(DohServer(self._relayed, self.authority.issue(DOH)))
             self.liar = stack.enter_context(DnsServer(_lie))
         self._at(DYN, 80, int(self.provider.url.rpartition(":")[2]))
-        self._at(MAIL, 25, self._mail.port)
+        self._at(MAIL, 25, self.post.port)
         self._at(DOH, 443, int(doh.url.rpartition(":")[2]))
         for ip in PAGES.values():
             self._at(ip, 80, self.pages.server_port)
@@ -163,7 +174,7 @@ class Internet:
     @property
     def mails(self) -> list[Received]:
         """What the mail server has."""
-        return list(self._mail.mails)
+        return list(self.post.mails)
 
     def subjects(self) -> list[str]:
         """Of these."""

@@ -110,6 +110,25 @@ def test_power_cut_in_the_middle_of_publishing(settled: Lab) -> None:
     assert settled.internet.provider.faults == []
 
 
+def test_power_cut_as_the_mail_is_taken(settled: Lab) -> None:
+    """The NAS loses power as the mail server takes the mail: after the start it is there, under one Message-ID however
+    often it came, and nothing is published twice."""
+    settled.internet.post.taken = settled.power_cut
+    settled.change_address(SECOND)
+    assert wait(lambda: settled.service is None)
+    cut = time.monotonic()
+    settled.internet.post.taken = lambda: None
+    settled.power_on()
+    settled.published(SECOND)
+    settled.mailed(f"changed from {FIRST} to {SECOND}", 60)
+    assert wait(lambda: not settled.status()["outbox"], 40), settled.status()
+    note("power cut of the NAS as the mail is handed over", "nothing; a mail that comes twice has one Message-ID",
+         time.monotonic() - cut, "the start")  # fmt: skip
+    told = [mail.message for mail in settled.internet.mails if f"changed from {FIRST}" in mail.text]
+    assert len({str(message["Message-ID"]) for message in told}) == 1
+    assert settled.internet.provider.updates == [FIRST, SECOND]
+
+
 def test_the_laptops_line_is_cut_without_a_word(settled: Lab) -> None:
     """Packets of the laptop vanish for eight seconds: its port stays open, and answers again when they pass."""
     with settled.laptop.up() as up:

@@ -87,4 +87,5 @@ def test_from_asleep_at_a_new_address_to_an_open_notebook(home: Lab) -> None:
         assert readers.wrong == 0
         assert home.laptop.shows()
         home.published(THIRD)
+    assert home.stranger.visits() > 0
     assert home.stranger.was_told() == ""
