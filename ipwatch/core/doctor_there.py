@@ -89,7 +89,7 @@ def _macs(facts: Facts) -> Iterator[tuple[str, str]]:
 def wake_on(asked: Asked, facts: Facts) -> Finding:
     """Whether the card wakes it by magic packet now. g: by magic packet (ethtool(8), wol)."""
     host, iface, check = asked.name, facts.get("iface", "eth0"), "wake-on-lan"
-    flags, can, wakeup = facts.get("wol"), facts.get("wol_can"), facts.get("wakeup")
+    flags, can = facts.get("wol"), facts.get("wol_can")
     switch = f"there: {_on(iface, facts)}"
     if can is not None and "g" not in can:
         text = f"{iface} can not wake it by magic packet (ethtool shows Supports Wake-on: {can})"
@@ -98,11 +98,20 @@ def wake_on(asked: Asked, facts: Facts) -> Finding:
         if "g" in flags:
             return Finding(host, check, OK, f"{iface} waits for magic packets (Wake-on: {flags})")
         return Finding(host, check, BAD, f"{iface} does not wait for magic packets (Wake-on: {flags})", switch)
+    return _wakeup(host, check, iface, facts)
+
+
+def _wakeup(host: str, check: str, iface: str, facts: Facts) -> Finding:
+    """What can be told of it without ethtool's word."""
+    wakeup, switch = facts.get("wakeup"), f"there: {_on(iface, facts)}"
     if wakeup == "enabled":
         text = f"{iface} may wake it (power/wakeup: enabled); by which packets is shown to root only"
         return Finding(host, check, OK, text, f"to be sure, there: sudo ethtool {iface} | grep Wake-on")
     if wakeup == "disabled":
         return Finding(host, check, BAD, f"{iface} may not wake it (power/wakeup: disabled)", switch)
+    if "ethtool" in facts and facts.get("user") == "root":  # ethtool is silent of what a card does not have
+        text = f"{iface} can not wake it: ethtool knows of no Wake-on"
+        return Finding(host, check, BAD, text, "use another network card; or wake it by another way (url)")
     missing = "" if "ethtool" in facts else "sudo apt install ethtool; "
     why = "it has no ethtool" if missing else "it is shown to root only"
     text = f"whether {iface} waits for magic packets can not be seen: {why}"

@@ -86,7 +86,8 @@ def test_wifi() -> None:
         ({"wol": "d", "wol_can": "pumbg"}, BAD, "there: sudo ethtool -s eth0 wol g (after sudo apt install ethtool)"),
         ({"wakeup": "enabled"}, OK, "to be sure, there: sudo ethtool eth0 | grep Wake-on"),
         ({"wakeup": "disabled", "ethtool": "yes"}, BAD, "there: sudo ethtool -s eth0 wol g"),
-        ({"ethtool": "yes"}, UNKNOWN, "there: sudo ethtool eth0 | grep Wake-on (must show g)"),
+        ({"ethtool": "yes", "user": "root"}, BAD, "use another network card; or wake it by another way (url)"),
+        ({"ethtool": "yes", "user": "anna"}, UNKNOWN, "there: sudo ethtool eth0 | grep Wake-on (must show g)"),
         ({}, UNKNOWN, "there: sudo apt install ethtool; sudo ethtool eth0 | grep Wake-on (must show g)"),
     ],
 )

@@ -4,9 +4,9 @@ import json
 import os
 import pty
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -281,25 +281,24 @@ def test_a_poor_laptop(house: House) -> None:
     assert found["login"].verdict is OK
 
 
-def test_an_agent(house: House, config: Path) -> None:
+def test_an_agent(
+    house: House, config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An agent that does not answer is a warning; the keys of one that does are counted."""
     well(house)
 
     def keys(agent: str) -> list[dict[str, str]]:
-        program = Path(sys.executable).with_name("ipwatch")
-        command = [program, "--config", config, "doctor", "nas", "--json"]
-        environ = {**os.environ, "SSH_AUTH_SOCK": agent}
-        done = subprocess.run(command, env=environ, capture_output=True, check=False, timeout=60)
-        return [one for one in json.loads(done.stdout)["findings"] if one["check"] == "your keys"]
+        monkeypatch.setenv("SSH_AUTH_SOCK", agent)
+        assert main(["--config", str(config), "doctor", "nas", "--json"]) == 0
+        return [one for one in json.loads(capsys.readouterr().out)["findings"] if one["check"] == "your keys"]
 
     assert [one["verdict"] for one in keys(str(house.folder / "none"))] == ["warn", "ok"]
     path = house.folder / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
     try:
         assert wait(path.exists)
-        subprocess.run(
-            ["ssh-add", "-q", house.nas.identity], env={**os.environ, "SSH_AUTH_SOCK": str(path)}, check=True
-        )
+        environ = {**os.environ, "SSH_AUTH_SOCK": str(path)}
+        subprocess.run(["ssh-add", "-q", house.nas.identity], env=environ, check=True)
         assert keys(str(path))[0]["text"].endswith(", 1 in the agent")
     finally:
         agent.terminate()
@@ -368,24 +367,25 @@ def test_without_a_host(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "has no [[host]]" in capsys.readouterr().err
 
 
-def test_on_a_terminal(house: House, config: Path) -> None:
+def test_on_a_terminal(house: House, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table in colour for each host, and beneath it what is to be done."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
     well(house)
     house.program("desktop", "ethtool", 'printf "Wake-on: d\\n"')
     far, near = pty.openpty()
-    program = Path(sys.executable).with_name("ipwatch")
-    with os.fdopen(near, "wb") as terminal, os.fdopen(far, "rb", buffering=0) as screen:
-        environ = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | {"TERM": "xterm"}
-        process = subprocess.Popen([program, "--config", config, "doctor"], stdout=terminal, stderr=terminal,
-                                   stdin=subprocess.DEVNULL, env=environ)  # fmt: skip
-        terminal.close()
-        shown = b""
-        try:
-            while piece := screen.read(65536):
-                shown += piece
-        except OSError:  # EIO: the other end is closed (pty(7))
-            pass
-        assert process.wait(30) == 1
+    shown = bytearray()
+
+    def read() -> None:
+        with suppress(OSError):  # EIO: the other end is closed (pty(7))
+            while piece := os.read(far, 65536):
+                shown.extend(piece)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with os.fdopen(near, "w") as terminal, redirect_stdout(terminal):
+        assert main(["--config", str(config), "doctor"]) == 1
+    reader.join(10)
+    os.close(far)
     text = shown.decode()
     assert "\033[31mbad\033[0m" in text
     assert "\033[32mok\033[0m" in text
