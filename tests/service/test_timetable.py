@@ -85,3 +85,15 @@ def test_other_jobs_take_their_turn(work: Work, timetable: Timetable) -> None:
     assert not done.wait(0.1)
     work.free.set()
     assert done.wait(5)
+
+
+def test_stops_at_any_moment() -> None:
+    """A stop that falls between a round's end and the next one's entry waits for nothing, and no thread fails by it."""
+    for n in range(200):
+        timetable = Timetable(lambda _: datetime.now(UTC), lambda: datetime.now(UTC))  # rounds without a pause
+        timetable.start()
+        threading.Event().wait(n * 0.0001)
+        stopping = threading.Thread(target=timetable.stop, daemon=True)
+        stopping.start()
+        stopping.join(5)
+        assert not stopping.is_alive()
