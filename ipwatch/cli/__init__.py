@@ -8,6 +8,7 @@ completion  what a shell is told at a Tab, out of that parser
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,6 +16,8 @@ from collections.abc import Sequence
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
+    if os.getpid() == 1:
+        _heed_sigterm(0 if "run" in words else 143)
     if words[:1] == ["proxy"]:  # ssh waits for it: no parser of 20 commands first
         from ipwatch.cli.editors import proxy
 
@@ -36,3 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return status
+
+
+def _heed_sigterm(status: int) -> None:
+    """End with that status at SIGTERM. The kernel keeps it from a container's first process as long as that has no
+    handler (pid_namespaces(7)), and on a slow machine the imports take a while. The service sets its own later."""
+    import signal
+
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(status))

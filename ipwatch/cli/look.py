@@ -250,7 +250,8 @@ def history(arguments: argparse.Namespace) -> int:
 
 
 def _short(iso: object) -> str:
-    return str(iso)[:19].replace("T", " ")
+    """A time of the history as people read it: in the machine's own zone."""
+    return f"{datetime.fromisoformat(str(iso)).astimezone():%Y-%m-%d %H:%M:%S}" if iso else ""
 
 
 def health(arguments: argparse.Namespace) -> int:

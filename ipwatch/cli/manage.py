@@ -64,7 +64,7 @@ def notify(arguments: argparse.Namespace) -> int:
     now, state, status = world.tools.clock.now(), read_state(world.settings.state) or State(), 0
     known = {f: b.address for f, b in state.beliefs.items() if b.address is not None}
     event = Event(Topic.TEST, now)
-    made = compose((event,), known, now)
+    made = compose((event,), known, now, world.zone)
     message = Message(world.random_id(), now, made.subject, made.text, made.html, (event,), known)
     for spec in world.settings.notifiers:
         try:

@@ -3,6 +3,8 @@
 import argparse
 import contextlib
 import json
+import logging
+import os
 import sys
 from dataclasses import replace
 from datetime import timedelta
@@ -26,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     """The service."""
     _one_arena()
     start_log(arguments)
+    _who_asks()
     try:
         return service.Service(lambda: settings(arguments), settings(arguments)).run()
     except SettingsFault as fault:
@@ -41,6 +44,18 @@ def _one_arena() -> None:
 
     with contextlib.suppress(OSError, AttributeError):  # another C library has no such knob
         ctypes.CDLL(None).mallopt(-8, 1)  # M_ARENA_MAX, malloc.h of glibc 2.10 and later
+
+
+def _who_asks() -> None:
+    """PUID and PGID are a custom of images that start as root; this one never does, so they can not be followed."""
+    asked = {name: text for name in ("PUID", "PGID") if (text := os.environ.get(name, "")).isdecimal()}
+    me = {"PUID": os.geteuid(), "PGID": os.getegid()}
+    if any(int(text) != me[name] for name, text in asked.items()):
+        logging.getLogger("ipwatch").warning(
+            "%s: ipwatch runs as uid %d and gid %d and can not become another; the container's own `user` decides, "
+            'in compose `user: "%s:%s"`', ", ".join(f"{name}={text}" for name, text in asked.items()), *me.values(),
+            asked.get("PUID", me["PUID"]), asked.get("PGID", me["PGID"]),
+        )  # fmt: skip
 
 
 def once(arguments: argparse.Namespace) -> int:

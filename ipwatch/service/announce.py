@@ -41,7 +41,7 @@ class Announcer:
 
     def _deliver(self, batch: Batch, known: Mapping[Family, Address]) -> None:
         now = self._world.tools.clock.now()
-        made = compose(batch.events, known, now)
+        made = compose(batch.events, known, now, self._world.zone)
         at = batch.events[0].at
         message = Message(batch.id, at, made.subject, made.text, made.html, batch.events, known)
         self._world.notifiers[batch.notifier].send(message, self._within[batch.notifier])

@@ -9,10 +9,10 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from ipwatch.core.event import Event, Topic
-from ipwatch.net.clock import SystemClock
+from ipwatch.net.clock import LocalZone, SystemClock, zone_doubt
 from ipwatch.net.command import SubprocessCommands
 from ipwatch.net.datagram import UdpDatagram
 from ipwatch.net.dns import DnspythonResolver
@@ -46,7 +46,8 @@ def tools() -> Tools:
 
 def world_of(settings: Settings, ports: Tools | None = None) -> World:
     """Build the world of a configuration; raises SettingsFault where its quorum can never be reached."""
-    world = build(settings, ports or tools(), lambda: secrets.token_hex(12))
+    zone = UTC if zone_doubt(os.environ.get("TZ", "")) else LocalZone()
+    world = build(settings, ports or tools(), lambda: secrets.token_hex(12), zone)
     if faults := check_quorum(settings, world.operators()):
         world.close()
         raise SettingsFault(faults)
@@ -92,8 +93,9 @@ class Service:
 
     def _greet(self) -> None:
         settings = self._round.world.settings
-        for warning in settings.warnings:
-            logger.warning("%s", warning)
+        for warning in (*settings.warnings, zone_doubt(os.environ.get("TZ", ""))):
+            if warning:
+                logger.warning("%s", warning)
         logger.info(
             "watching %s every %s from %s, %d record(s), %d notifier(s), state in %s",
             ", ".join(f.label for f in settings.watch.families), spell(settings.watch.interval),

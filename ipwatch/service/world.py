@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from typing import Any
 
 from ipwatch.core.address import Address, Family
@@ -32,6 +32,7 @@ class World:
     pool: ThreadPoolExecutor
     accounts: Mapping[str, Account]
     random_id: Callable[[], str]
+    zone: tzinfo = UTC  # in which people are told times
 
     def wanted(self, state: State) -> tuple[Wanted, ...]:
         """Every configured record with the address it is to show."""
@@ -73,7 +74,7 @@ def _unique(name: str, taken: Mapping[str, Source]) -> str:
     return free
 
 
-def build(settings: Settings, tools: Tools, random_id: Callable[[], str]) -> World:
+def build(settings: Settings, tools: Tools, random_id: Callable[[], str], zone: tzinfo = UTC) -> World:
     """Build every adapter that is configured, and no other."""
     sources: dict[str, Source] = {}
     timeouts: dict[str, timedelta] = {}
@@ -97,5 +98,6 @@ def build(settings: Settings, tools: Tools, random_id: Callable[[], str]) -> Wor
     observer = Observer(sources, timeouts, tools.clock, pool)
     verifier = Verifier(tools.resolver, tools.clock)
     return World(
-        settings, tools, tuple(sources.values()), providers, notifiers, observer, verifier, pool, accounts, random_id
-    )
+        settings, tools, tuple(sources.values()), providers, notifiers, observer, verifier, pool, accounts, random_id,
+        zone,
+    )  # fmt: skip

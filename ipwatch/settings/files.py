@@ -1,5 +1,6 @@
 """Files that a configuration is read from or names. Standard library only, like all of the laptop's way in."""
 
+import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,13 +10,14 @@ from ipwatch.settings import toml
 from ipwatch.settings.faults import Fault, SettingsFault
 
 LIMIT = 1_048_576  # bytes of a configuration file: ten thousand records fit
+FOLDER = "it is a folder (Docker makes one where the file to be mounted is missing)"
 
 
 def text(file: Path, named_by: str) -> str:
     """A configuration file's text; raises SettingsFault. named_by: who named it ("--config"), "" if it was found."""
     try:
         if file.is_dir():
-            raise OSError("it is a folder (Docker makes one where the file to be mounted is missing)")
+            raise OSError(FOLDER)
         if not stat.S_ISREG(file.stat().st_mode):
             raise OSError("it is not a regular file")
         with file.open("rb") as opened:
@@ -59,10 +61,15 @@ def reason(error: OSError | ValueError) -> str:
         case FileNotFoundError():
             return "there is no such file"
         case PermissionError():
-            return "permission denied"
+            return f"permission denied{_to_me()}"
         case OSError(strerror=None):
             return str(error)
         case OSError():
             return str(error.strerror).lower()
         case _:
             return "the name holds a character no file name can have"
+
+
+def _to_me() -> str:
+    """Who it is that may not, where users have numbers: in a container no name tells it."""
+    return f" to uid {os.geteuid()}, as which ipwatch runs" if hasattr(os, "geteuid") else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from ipwatch.ports import Secret
 from ipwatch.settings.faults import nearest
-from ipwatch.settings.files import expanded, reason, world_readable
+from ipwatch.settings.files import FOLDER, expanded, reason, world_readable
 from ipwatch.settings.reader import Bad, Reader
 from ipwatch.settings.toml import KeyPath
 
@@ -70,8 +70,9 @@ def _exists(path: Path) -> bool:
 
 def _read(path: Path) -> str:
     """The text of a regular file; raises OSError, UnicodeDecodeError, or ValueError with a clause."""
-    if not stat.S_ISREG(path.stat().st_mode):  # a pipe without a writer would hang the start
-        raise IsADirectoryError("it is not a regular file")
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):  # a pipe without a writer would hang the start
+        raise OSError(FOLDER if stat.S_ISDIR(mode) else "it is not a regular file")
     with path.open("rb") as file:
         content = file.read(LIMIT + 1)
     if len(content) > LIMIT:

@@ -90,14 +90,18 @@ def _denial(path: Path) -> str:
         return f"{place} does not exist; create it, or choose another `path` under [state]"
     if os.statvfs(place).f_flag & os.ST_RDONLY:
         return f"{place} lies on a read-only file system; choose another `path` under [state]"
-    me = os.geteuid()
+    me, folder = os.geteuid(), place.parent if place == path else place
     if owner == me:
         return f"{place} may not be written by uid {me}, whose it is; run `chmod u+rwX {place}`"
     return (
         f"{place} belongs to uid {owner} and does not let uid {me}, as which ipwatch runs, write; "
-        f"run `chown -R {me} {place.parent if place == path else place}` as root, "
-        "or choose another `path` under [state]"
+        f"run `chown -R {me} {folder}` as root{_mounted(folder)}, or choose another `path` under [state]"
     )
+
+
+def _mounted(folder: Path) -> str:
+    """In a container the folder has another name where the command can be run."""
+    return " (in a container: of the folder that is mounted there)" if folder.is_mount() else ""
 
 
 def _refusing(path: Path) -> Path:

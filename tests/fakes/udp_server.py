@@ -9,11 +9,11 @@ from types import TracebackType
 class UdpServer:
     """`answer` gets each datagram and its number (from 1) and gives the datagrams to send back."""
 
-    def __init__(self, answer: Callable[[bytes, int], Sequence[bytes]], host: str = "127.0.0.1") -> None:
+    def __init__(self, answer: Callable[[bytes, int], Sequence[bytes]], host: str = "127.0.0.1", port: int = 0) -> None:
         self.received: list[bytes] = []
         self._answer = answer
         self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((host, 0))
+        self._socket.bind((host, port))
         self._socket.settimeout(0.05)
         self._over = False
         self.host, self.port = host, self._socket.getsockname()[1]

@@ -41,7 +41,7 @@ def test_a_secret_is_text_a_file_or_a_variable(tmp_path: Path) -> None:
         ("''", "token: a secret can not be empty"),
         ("{ file = 'f/empty' }", "token.file: the file {}/f/empty is empty"),
         ("{ file = 'f/none' }", "token.file: the file {}/f/none can not be read: there is no such file"),
-        ("{ file = 'f' }", "token.file: the file named here (in {}) can not be read: it is not a regular file"),
+        ("{ file = 'f' }", "token.file: the file named here (in {}) can not be read: it is a folder (Docker makes one"),
         ("{ file = 'f/pipe' }", "token.file: the file {}/f/pipe can not be read: it is not a regular file"),
         ("{ file = 'f/huge' }", "token.file: the file {}/f/huge can not be read: it is larger than 64 KiB"),
         ("{ file = 'f/binary' }", "token.file: the file {}/f/binary is not UTF-8 text"),
@@ -81,7 +81,7 @@ def test_bytes_that_are_no_text_are_no_secret(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        (PermissionError(13, "Permission denied"), "permission denied"),
+        (PermissionError(13, "Permission denied"), f"permission denied to uid {os.geteuid()}, as which ipwatch runs"),
         (OSError(5, "Input/output error"), "input/output error"),
         (OSError("it is odd"), "it is odd"),
     ],

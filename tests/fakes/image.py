@@ -1,0 +1,174 @@
+"""The image of docker/Dockerfile, built for real: a base made with debootstrap, buildah, and a storage of our own.
+
+Everything lies in .cache/docker of the project: nothing the user's own podman has is seen or touched. The base is kept
+there from one run to the next; its Python is laid out as in Docker's official images, which have no .pyc files.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+CACHE = PROJECT / ".cache" / "docker"
+PROGRAMS = ("podman", "buildah", "debootstrap", "runc", "ip")
+_INCLUDE = "python3,python3-venv,ca-certificates"
+_MAKING, _BUILDING = 600, 300  # seconds, at most
+# What a base image has no use for; without the .pyc files it is like Docker's official images of Python.
+_USELESS = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/lib/apt/lists", "var/cache/apt", "var/log")
+# The limits podman sets by itself, and systemd's cgroups, are not to be had everywhere (a container in a small VM).
+_CONFIG = """\
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+lock_type = "file"
+tmp_dir = "{folder}/tmp"
+"""
+
+
+def missing() -> str:
+    """Why containers can not be run here, or an empty text."""
+    if os.geteuid() != 0:
+        return "containers need root here"
+    gone = [name for name in PROGRAMS if shutil.which(name, path=_path()) is None]
+    return f"not installed: {', '.join(gone)}" if gone else ""
+
+
+def _path() -> str:
+    return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+
+class Storage:
+    """Images and containers of our own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._words = ["--root", str(folder / "storage"), "--runroot", str(folder / "run")]
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder / "containers.conf"
+        config.write_text(_CONFIG.format(folder=folder))
+        self.environ = {k: v for k, v in os.environ.items() if k not in {"NOTIFY_SOCKET", "LISTEN_FDS"}}
+        self.environ |= {"CONTAINERS_CONF": str(config), "PATH": _path()}
+
+    def command(self, program: str, *words: str) -> list[str]:
+        """A command of podman or buildah in this storage."""
+        return [program, *self._words, *words]
+
+    def run(self, program: str, *words: str, within: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return subprocess.run(
+            self.command(program, *words), capture_output=True, text=True, timeout=within, check=False,
+            env=self.environ, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def ask(self, program: str, *words: str, within: float = 60) -> str:
+        """What it prints; fails with its own words."""
+        done = self.run(program, *words, within=within)
+        assert done.returncode == 0, f"{program} {words[0]}: {done.stderr[-2000:]}"
+        return done.stdout.strip()
+
+    def size(self, image: str) -> int:
+        """An image's size in bytes, unpacked, with its base."""
+        return int(self.ask("podman", "image", "inspect", "--format", "{{.Size}}", image))
+
+
+@contextmanager
+def built() -> Iterator[tuple[Storage, str, str]]:
+    """The storage, the image's name and its base's; the image is removed afterwards."""
+    if reason := missing():
+        pytest.skip(reason)
+    storage, name = Storage(CACHE), f"localhost/ipwatch:test-{os.getpid()}"
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        base = _base(storage)
+        try:
+            _build(storage, base, name)
+        except BaseException:
+            # The lock is ours, so the builds that are left here are what is left of this one.
+            storage.run("buildah", "rm", "--all")
+            storage.run("podman", "image", "prune", "--force")
+            raise
+    try:
+        yield storage, name, base
+    finally:
+        storage.run("podman", "rmi", "--force", name)
+
+
+def _base(storage: Storage) -> str:
+    """The base image's name; made once with debootstrap."""
+    suite = _suite()
+    name, tarball = f"localhost/python-base:{suite}", CACHE / f"base-{suite}.tar"
+    if storage.run("podman", "image", "exists", name).returncode == 0:
+        return name
+    if not tarball.exists():
+        _bootstrap(suite, tarball)
+    storage.ask("podman", "import", "--quiet", str(tarball), name, within=_BUILDING)
+    return name
+
+
+def _suite() -> str:
+    """This machine's release of Debian: what its package mirror surely has."""
+    found = re.search(r"^VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text(), re.MULTILINE)
+    return found.group(1) if found else "stable"
+
+
+def _bootstrap(suite: str, tarball: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="root-") as folder:
+        root = Path(folder)
+        words = ["debootstrap", "--variant=minbase", f"--include={_INCLUDE}", suite, str(root)]
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, timeout=_MAKING, check=False)
+        finally:
+            for mounted in ("proc", "sys"):
+                subprocess.run(["umount", "--lazy", str(root / mounted)], capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip(f"debootstrap can not make a base image here: {' '.join(done.stdout.split()[-30:])}")
+        for useless in (*map(root.joinpath, _USELESS), *root.glob("usr/lib/**/__pycache__")):
+            shutil.rmtree(useless, ignore_errors=True)
+        unfinished = tarball.with_suffix(".part")
+        subprocess.run(["tar", "-C", str(root), "-cf", str(unfinished), "."], check=True, timeout=_BUILDING)
+        unfinished.rename(tarball)
+
+
+def _build(storage: Storage, base: str, name: str) -> None:
+    wheels = _wheels(storage, base)
+    done = storage.run(
+        "buildah", "bud", "--isolation=chroot", "--network=host", "--format=docker", "--layers=false",
+        f"--volume={wheels}:/wheels:ro", f"--volume={wheels / 'pip.conf'}:/etc/pip.conf:ro",
+        f"--build-arg=BASE={base}", f"--file={PROJECT / 'docker' / 'Dockerfile'}", f"--tag={name}", str(PROJECT),
+        within=_BUILDING,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
+
+
+def _wheels(storage: Storage, base: str) -> Path:
+    """A folder with what the image needs, fetched by this machine's pip: whatever index, proxy or certificate that is
+    set up for, the build need not know."""
+    tag = "import sys; print('%d.%d' % sys.version_info[:2])"
+    python = storage.ask("podman", "run", "--rm", "--network=none", base, "python3", "-c", tag)
+    lock = PROJECT / "docker" / "requirements.lock"
+    folder = CACHE / f"wheels-{python}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    config = folder / "pip.conf"  # written last: with it the folder is complete
+    if config.exists():
+        return folder
+    folder.mkdir(exist_ok=True)
+    words = ["download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:",
+             f"--python-version={python}", f"--dest={folder}", f"--requirement={lock}"]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *words], capture_output=True, text=True, timeout=_BUILDING, check=False
+    )
+    if done.returncode:
+        pytest.skip(f"the image's packages can not be fetched: {done.stderr.strip()[-300:]}")
+    config.write_text("[global]\nno-index = true\nfind-links = /wheels\n")
+    return folder
