@@ -22,8 +22,6 @@ from ipwatch.protocols.ssh_connection import NotOpened
 from ipwatch.protocols.ssh_mux import Failed
 
 _LAST_DATA_RECEIVED = 52  # tcp_info.tcpi_last_data_recv, milliseconds ago (linux/tcp.h, Linux 6.1)
-_MIN_RTT = 148  # tcp_info.tcpi_min_rtt, microseconds
-_RTT = 0.05  # seconds: what a round trip is taken for before one was measured
 _REMOTE_WITHIN = 10.0
 _GONE = "the link is lost"
 
@@ -40,8 +38,7 @@ class OpenSshLink:
         self._watchers: list[Callable[[str], None]] = []
         self._ended = ""  # why it ended by itself
         self._cut = False
-        self._trip = _RTT
-        self._pump = Pump(line, self._rtt, self._lost)
+        self._pump = Pump(line, self._lost)
 
     def heard(self) -> timedelta:
         """When data last came over the TCP connection. Elsewhere than on Linux nobody tells: while ssh lives, which
@@ -69,7 +66,10 @@ class OpenSshLink:
         """See the port."""
         deadline = time.monotonic() + within.total_seconds()
         timeout = client.gettimeout()
-        stream = self._pump.open(client, target, ended)
+        line = self._pump.spare()
+        if line is None:
+            line = self._pump.grow(self._master.proxied(deadline))
+        stream = self._pump.open(line, client, target, ended)
         began = time.monotonic()
         settled = stream.settled.wait(within.total_seconds())
         try:
@@ -78,7 +78,7 @@ class OpenSshLink:
                 raise Unreachable(f"{target} was not connected within {within.total_seconds():g} s", sent=True)
             if stream.answer is None:
                 raise Unreachable(_GONE)
-            self._trip = min(self._trip, time.monotonic() - began)
+            self._pump.took(time.monotonic() - began)
             if isinstance(stream.answer, NotOpened):
                 raise Refused(f"the far end does not connect to {target}: {stream.answer.reason}")
             if greeting:
@@ -127,12 +127,6 @@ class OpenSshLink:
                 self._carrier.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._carrier.close()
 
-    def _rtt(self) -> float:
-        """The smallest round trip in seconds: the kernel's, else that of the quickest channel's opening."""
-        if sys.platform == "linux" and (info := _tcp_info(self._carrier, _MIN_RTT)):
-            return info / 1_000_000
-        return self._trip
-
     def _lost(self) -> None:
         """The pump's last act: everything carried has been reset."""
         self._master.kill()
@@ -151,13 +145,10 @@ def _end(target: Target) -> tuple[str, int]:
 
 def _silent_for(carrier: socket.socket) -> float:
     """Seconds since data last came over the connection."""
-    return _tcp_info(carrier, _LAST_DATA_RECEIVED) / 1000 if sys.platform == "linux" else 0.0
-
-
-def _tcp_info(carrier: socket.socket, at: int) -> int:
-    """One field of what Linux knows about the connection, 0 when it is closed."""
+    if sys.platform != "linux":
+        return 0.0
     try:
-        info = carrier.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, at + 4)
-        return int.from_bytes(info[at : at + 4], sys.byteorder)
-    except OSError:
-        return 0
+        info = carrier.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_RECEIVED + 4)
+    except OSError:  # it has just been closed
+        return 0.0
+    return int.from_bytes(info[_LAST_DATA_RECEIVED:], sys.byteorder) / 1000

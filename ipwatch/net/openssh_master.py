@@ -66,13 +66,7 @@ class Master:
                 if left <= 0:
                     raise Unreachable(f"the login did not end within {within.total_seconds():g} s")
                 if self.control.exists():
-                    line = MuxConnection(self.control, time.monotonic() + left)
-                    try:
-                        line.proxied(time.monotonic() + left)
-                    except BaseException:
-                        line.close()
-                        raise
-                    return line
+                    return self.proxied(time.monotonic() + left)
                 self.ended.wait(_LOOK)
         except BaseException:
             self.kill()
@@ -83,6 +77,16 @@ class Master:
     def connect(self, deadline: float) -> MuxConnection:
         """A connection to its control socket; raises Unreachable."""
         return MuxConnection(self.control, deadline)
+
+    def proxied(self, deadline: float) -> MuxConnection:
+        """One in proxy mode; raises Unreachable."""
+        made = self.connect(deadline)
+        try:
+            made.proxied(deadline)
+        except BaseException:
+            made.close()
+            raise
+        return made
 
     def kill(self) -> None:
         """End it at once, without a word. Never blocks."""

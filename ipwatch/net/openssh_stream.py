@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from ipwatch.core.window import Window
+from ipwatch.net.openssh_line import Line
 from ipwatch.protocols import ssh_connection as wire
 from ipwatch.protocols.ssh_connection import Adjust, Asked, Ended, Message, NotOpened, Opened, Other
 
@@ -25,18 +26,13 @@ _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class Pump(Protocol):
-    """The pump, as a stream sees it. up: a buffer that is free whenever a stream has its turn. busy: ssh takes no more
-    at present. rtt: the link's smallest round trip in seconds. capped: whom the far end would take more of, but should
-    say something first. `look_again` is called when ssh takes more, and from time to time of those in `capped`."""
+    """The pump, as a stream sees it. up: a buffer that is free whenever a stream has its turn. rtt: the link's smallest
+    round trip in seconds. capped: whom the far end would take more of, but should say something first; `look_again` is
+    called of them from time to time."""
 
     up: bytearray
-    busy: bool
     rtt: float
     capped: "set[Stream]"
-
-    def say(self, data: bytes | memoryview) -> None:
-        """Send it to ssh."""
-        ...
 
     def watch(self, stream: "Stream", events: int, before: int) -> None:
         """Call `stream.ready` at these events of its client. before: what was watched until now."""
@@ -50,8 +46,8 @@ class Pump(Protocol):
 class Stream:
     """number: of our end of the channel."""
 
-    def __init__(self, pump: Pump, number: int, client: socket.socket, ended: Callable[[], None]) -> None:
-        self.number, self.client = number, client
+    def __init__(self, pump: Pump, line: Line, number: int, client: socket.socket, ended: Callable[[], None]) -> None:
+        self.line, self.number, self.client = line, number, client
         self.answer: Opened | NotOpened | None = None
         self.settled = threading.Event()
         self.window = Window()
@@ -104,7 +100,7 @@ class Stream:
                 self._far_ended(closed)
             case Asked(reply):
                 if reply and not self._closing:
-                    self._pump.say(wire.unknown(self._peer))
+                    self.line.say(wire.unknown(self._peer))
             case Other(content):
                 self._granted -= content
                 self._credit(content)
@@ -122,7 +118,7 @@ class Stream:
         self._look()
 
     def look_again(self) -> None:
-        """See Pump."""
+        """ssh takes more; or see Pump.capped."""
         if self._serving:
             self._look()
 
@@ -173,7 +169,7 @@ class Stream:
         more = size - self._granted - self._waiting
         if more >= size // 8 and not self._closing:
             self._granted += more
-            self._pump.say(wire.adjust(self._peer, more))
+            self.line.say(wire.adjust(self._peer, more))
 
     def _far_ended(self, closed: bool) -> None:
         self._eof = True
@@ -209,7 +205,7 @@ class Stream:
         """One turn: some messages at most, so that others have theirs."""
         view = memoryview(self._pump.up)
         for _ in range(_TURN):
-            if self._pump.busy or (allowed := self._allowed()) <= 0:
+            if self.line.busy or (allowed := self._allowed()) <= 0:
                 return
             try:
                 count = self.client.recv_into(view[wire.HEAD : wire.HEAD + allowed])
@@ -220,13 +216,13 @@ class Stream:
                 return
             if count == 0:
                 self._reading = False
-                self._pump.say(wire.end(self._peer))
+                self.line.say(wire.end(self._peer))
                 self._pass_on_the_end()
                 return
             self._room -= count
             self._under_way += count
             view[: wire.HEAD] = wire.data_head(self._peer, count)
-            self._pump.say(view[: wire.HEAD + count])
+            self.line.say(view[: wire.HEAD + count])
             if count < allowed:
                 return
 
@@ -249,7 +245,7 @@ class Stream:
         """Our side of the channel is done; it is over when the far end says so, too."""
         if not self._closing:
             self._closing = True
-            self._pump.say(wire.close(self._peer))
+            self.line.say(wire.close(self._peer))
 
     def _let_go(self) -> None:
         if self._serving:
@@ -262,7 +258,7 @@ class Stream:
 
     def _look(self) -> None:
         """Watch the client for what can be done."""
-        reads = self._serving and self._reading and not self._pump.busy and self._allowed() > 0
+        reads = self._serving and self._reading and not self.line.busy and self._allowed() > 0
         events = (_READ if reads else 0) | (_WRITE if self._serving and self._backlog else 0)
         if events != self._watched:
             before, self._watched = self._watched, events

@@ -382,20 +382,57 @@ def opened(link: OpenSshLink) -> int:
 
 
 def test_many_connections_leave_nothing(link: OpenSshLink) -> None:
-    """200 connections at once count as no session (MaxSessions is 2) and leave no descriptor in either process."""
+    """200 connections at once count as no session (MaxSessions is 2); of them only the lines to ssh stay, which the
+    next ones use again."""
+    left = [opened(link)]
     with serving(echo) as target:
-        before = opened(link)
-        ends = []
-        for number in range(200):
-            near, ended = carried(link, target)
-            near.sendall(b"%d" % number)
-            ends.append((near, ended))
-        for number, (near, ended) in enumerate(ends):
-            assert near.recv(10) == b"%d" % number
-            near.close()
-            assert ended.wait(10)
-    assert wait(lambda: opened(link) <= before)
+        for _ in range(2):
+            ends = []
+            for number in range(200):
+                near, ended = carried(link, target)
+                near.sendall(b"%d" % number)
+                ends.append((near, ended))
+            for number, (near, ended) in enumerate(ends):
+                assert near.recv(10) == b"%d" % number
+                near.close()
+                assert ended.wait(10)
+            assert wait(lambda: opened(link) <= left[0] + 2 * 64 + 200)  # this test's own server's
+            left.append(opened(link))
+    assert left[2] <= left[1]
+    assert wait(lambda: opened(link) <= left[0] + 2 * 64)
     assert "open failed" not in "".join(link._master.said)
+
+
+def test_one_link_bears_refusals_and_late_answers(link: OpenSshLink) -> None:
+    """Targets that refuse, and one given up before its answer came, cost neither the link nor the next connection."""
+    for _ in range(20):
+        with pytest.raises(Refused):
+            carried(link, Target("127.0.0.1", 1))
+    with serving(echo) as target:
+        near, accepted = pair()
+        with near, accepted, pytest.raises(Unreachable, match="was not connected within 0 s"):
+            link.carry(accepted, target, timedelta(0))
+        near, ended = carried(link, target)
+        with near:
+            near.sendall(b"x")
+            assert near.recv(1) == b"x"
+        assert ended.wait(10)
+
+
+def test_many_small_messages_arrive_in_order(shared: OpenSshLink) -> None:
+    """More pieces than one call takes are the same bytes."""
+    data = os.urandom(3000)
+
+    def drip(peer: socket.socket) -> None:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in data:
+            peer.sendall(bytes((byte,)))
+
+    with serving(drip) as target:
+        near, _ = carried(shared, target)
+        with near:
+            time.sleep(0.1)
+            assert read_all(near) == data
 
 
 # Unix sockets, remote forwards, commands.
