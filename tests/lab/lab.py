@@ -11,6 +11,7 @@ from tests.fakes.waiting import wait
 from tests.lab.home import DESKTOP, MAC, NAS, Desktop, Nas, Router, Stranger
 from tests.lab.internet import DIRECT, LIAR, NAME, NS1, NS2, PAGES, PASSWORD, USER, Internet
 from tests.lab.laptop import IPWATCH, Laptop, Run
+from tests.lab.shipped import Image, Shipped
 from tests.lab.wires import Place, bridge, cable, places
 
 FIRST, SECOND, THIRD = "25.7.31.10", "25.7.44.90", "25.7.58.3"  # the house's addresses, one after the other
@@ -64,11 +65,12 @@ class Isp:
 
 
 class Lab:
-    """The whole. address: the house's public one now. service: its process, when it runs."""
+    """The whole. address: the house's public one now. service: it, when it runs. image: run it from that container."""
 
     def __init__(self, folder: Path, stack: ExitStack, made: tuple[Place, ...]) -> None:
         isp, internet, router, nas, desktop, laptop, stranger = made
         self.folder = folder
+        self.image: Image | None = None
         self.isp = Isp(isp, internet, laptop)
         self.internet = Internet(internet, folder / "internet", stack)
         self.router = Router(router, folder, stack)
@@ -84,7 +86,7 @@ class Lab:
         self.laptop = Laptop(laptop, folder / "laptop", self.nas, self.desktop, self.internet.authority.cafile)
         self.config = folder / "nas" / "ipwatch.toml"
         self.configure()
-        self.service: Run | None = None
+        self.service: Run | Shipped | None = None
         stack.callback(self.power_off)
         self.address = ""
         self.change_address(FIRST)
@@ -107,14 +109,17 @@ class Lab:
 
     def configure(self, *, router: bool = False) -> None:
         """Write the service's ipwatch.toml. router: the router is a source, too."""
-        self.config.write_text(_service(self.folder / "nas", router=router))
+        self.config.write_text(_service(Path("/data") if self.image else self.folder / "nas", router=router))
         self.config.chmod(0o600)
 
-    def power_on(self) -> Run:
+    def power_on(self) -> Run | Shipped:
         """The service on the NAS."""
         assert self.service is None
-        words = [*IPWATCH, "--config", str(self.config), "run"]
-        self.service = Run(self.nas.place.prefix, words, self.folder / "nas")
+        nas, home = self.nas.place, self.folder / "nas"
+        if self.image is not None:
+            self.service = Shipped(self.image, nas, self.config, home / "data")
+        else:
+            self.service = Run(nas.prefix, [*IPWATCH, "--config", str(self.config), "run"], home)
         return self.service
 
     def power_off(self) -> None:
@@ -131,6 +136,8 @@ class Lab:
 
     def ask(self, *words: str) -> str:
         """One of the service's other commands on the NAS; what it prints."""
+        if isinstance(self.service, Shipped):
+            return self.service.ask(*words)
         done = self.nas.place.run([*IPWATCH, "--config", str(self.config), *words])
         return done.stdout + done.stderr
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.waiting import wait
 from tests.lab.lab import FIRST, SECOND, THIRD, Lab
+from tests.lab.shipped import Image
 from tests.lab.table import note
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -41,10 +42,15 @@ class Readers:
             thread.join(10)
 
 
-def test_from_asleep_at_a_new_address_to_an_open_notebook(home: Lab) -> None:
+@pytest.mark.timeout(900)  # where no base image is kept, one is made
+def test_from_asleep_at_a_new_address_to_an_open_notebook(home: Lab, image: Image | str) -> None:
     """The address changes while the desktop sleeps: the service publishes, verifies and mails; on the laptop one
     command locates, wakes through the NAS, proves, forwards, and Jupyter answers on localhost. It goes on answering
     there when the address changes again under load. The stranger at the old address learns no user name."""
+    if isinstance(image, Image):
+        home.image = image
+        home.configure()
+    print(f"lab: the service runs {'in its container' if home.image else f'from the checkout: {image}'}")
     home.desktop.work()
     service = home.power_on()
     home.published(FIRST)
@@ -87,5 +93,10 @@ def test_from_asleep_at_a_new_address_to_an_open_notebook(home: Lab) -> None:
         assert readers.wrong == 0
         assert home.laptop.shows()
         home.published(THIRD)
+    assert "healthy" in home.ask("health")
+    home.mailed(f"changed from {SECOND} to {THIRD}")
+    assert home.internet.provider.updates == [FIRST, SECOND, THIRD]
+    assert service.end() == 0
+    home.service = None
     assert home.stranger.visits() > 0
     assert home.stranger.was_told() == ""
