@@ -22,8 +22,9 @@ def needs_namespaces() -> None:
     for program in ("ip", "nft"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
-    probe = subprocess.run(["ip", "netns", "add", "ipwprobe"], capture_output=True, text=True, check=False)
-    subprocess.run(["ip", "netns", "del", "ipwprobe"], capture_output=True, check=False)
+    name = f"ipwprobe{os.getpid()}"  # others may ask the same at this moment
+    probe = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
+    subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
     if probe.returncode:
         pytest.skip(f"network namespaces can not be made here: {probe.stderr.strip()}")
 
