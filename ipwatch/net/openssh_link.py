@@ -23,6 +23,7 @@ from ipwatch.protocols.ssh_mux import Failed
 
 _LAST_DATA_RECEIVED = 52  # tcp_info.tcpi_last_data_recv, milliseconds ago (linux/tcp.h, Linux 6.1)
 _REMOTE_WITHIN = 10.0
+_WORDS_WITHIN = 1.0  # for the last words of an ssh that ends by itself
 _GONE = "the link is lost"
 
 
@@ -129,6 +130,7 @@ class OpenSshLink:
 
     def _lost(self) -> None:
         """The pump's last act: everything carried has been reset."""
+        self._master.ended.wait(_WORDS_WITHIN)
         self._master.kill()
         self._master.join(5)
         with self._lock:

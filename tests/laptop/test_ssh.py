@@ -15,7 +15,7 @@ from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.ssh import split, ssh
 from ipwatch.ports.remote import Destination, Sent
 from ipwatch.settings.laptop_model import Host, Wake
-from tests.fakes.laptop_world import laptop_world
+from tests.fakes.laptop_world import laptop_world, said
 from tests.fakes.named import free_port
 from tests.fakes.sshd import Sshd, make_key, sshd
 
@@ -215,6 +215,21 @@ class Talk:
 def test_options_and_command_are_parted(words: list[str], options: list[str], command: list[str]) -> None:
     """As ssh parts them: options with and without a value, `--`, a command with options of its own."""
     assert split(words) == (options, command)
+
+
+def test_stranger_on_the_way_is_told_and_skipped(tmp_path: Path, server: Sshd) -> None:
+    """A machine with another key at one address is named, and ssh goes to the one that proved itself."""
+    with sshd(tmp_path / "other", ip="127.0.0.2", port=server.port) as other:
+        host = Host("desktop", port=server.port, names=("127.0.0.2", "127.0.0.1"), keys=server.keys,
+                    identity=(server.identity,))  # fmt: skip
+        world = laptop_world(tmp_path, host)
+        ran: list[Sequence[str]] = []
+        for _ in range(2):
+            assert ssh(world, host, ["-vl", "bob", "true"], lambda _program, words: ran.append(words) or 0) == 0
+    assert f"127.0.0.2:{other.port} is not desktop" in said(world)
+    assert "HostName=127.0.0.1" in ran[1]
+    assert "-l" not in ran[1]
+    assert ran[1][-3:] == ["--", "desktop", "true"]
 
 
 def test_state_that_can_not_be_written_is_told(tmp_path: Path, server: Sshd) -> None:
