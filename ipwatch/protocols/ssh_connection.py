@@ -39,7 +39,7 @@ class NotOpened(NamedTuple):
 class Adjust(NamedTuple):
     """It takes so many bytes more."""
 
-    count: int
+    more: int
 
 
 class Ended(NamedTuple):

@@ -42,7 +42,7 @@ def test_program_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
     began = time.monotonic()
     with pytest.raises(Unreachable, match="did not end") as caught:
         run(["sh", "-c", f"(sleep 0.8; touch {mark}) & sleep 30"], timedelta(seconds=0.3))
-    assert time.monotonic() - began < 0.7
+    assert time.monotonic() - began < 5
     assert caught.value.sent
     time.sleep(0.9)
     assert not mark.exists()

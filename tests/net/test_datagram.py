@@ -22,7 +22,7 @@ def test_question_is_repeated_until_answered() -> None:
         began = time.monotonic()
         answer = UdpDatagram().exchange(b"q", server.host, server.port, Family.IPV4, timedelta(seconds=5), take)
         assert answer == b"goodq"
-        assert 0.4 < time.monotonic() - began < 1.5
+        assert 0.4 < time.monotonic() - began < 4
         assert server.received == [b"q", b"q"]
 
 
@@ -42,7 +42,7 @@ def test_silence_and_noise_end_at_the_deadline() -> None:
             began = time.monotonic()
             with pytest.raises(Unreachable, match="did not answer") as caught:
                 UdpDatagram().exchange(b"q", server.host, server.port, Family.IPV4, timedelta(seconds=0.3), take)
-            assert time.monotonic() - began < 0.8
+            assert time.monotonic() - began < 3
             assert caught.value.sent
 
 

@@ -87,6 +87,7 @@ def closes(_client: socket.socket) -> None:
 
 
 def resets(client: socket.socket) -> None:
+    time.sleep(0.1)  # the client's connect has come back by then
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
 

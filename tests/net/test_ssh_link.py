@@ -204,7 +204,7 @@ def test_a_cut_ends_a_line_that_hangs(server: Sshd) -> None:
             near.setblocking(True)
             began = time.monotonic()
             link.cut()
-            assert time.monotonic() - began < 0.2
+            assert time.monotonic() - began < 2  # the kernel would wait for minutes
             gone()
             with near, pytest.raises(ConnectionResetError):
                 near.recv(1)
@@ -380,7 +380,7 @@ def test_a_key_press_does_not_wait_behind_a_download(server: Sshd) -> None:
             near.sendall(b"x")
             near.recv(1)
             # 2 MiB take a second on this line; a short queue a tenth of that
-            assert time.monotonic() - began < 0.6
+            assert time.monotonic() - began < 0.8
         bulk.shutdown(socket.SHUT_RDWR)
         reader.join()
         near.close()
