@@ -70,38 +70,50 @@ class Line:
         except OSError:
             count = 0
         self.over = self.over or count == 0
-        view = memoryview(buffer)[: len(rest) + count]
-        at = 0
-        while at < len(view):
+        self._read(len(rest) + count)
+
+    def _read(self, end: int) -> None:
+        """Everything that stands in the buffer up to there; what is not complete is kept."""
+        view, at = memoryview(self._in), 0
+        while at < end:
             if self._left:
-                self._pieces.append(view[at : at + self._left])
-                at += len(self._pieces[-1])
-                self._left -= len(self._pieces[-1])
-            elif (whole := self._message(view[at:])) == 0:
-                break
+                piece = view[at : min(end, at + self._left)]
+                self._pieces.append(piece)
+                self._left -= len(piece)
+                at += len(piece)
+                continue
+            number, content = wire.content_at(self._in, at) if end - at >= wire.HEAD else (-1, -1)
+            if content >= 0:
+                self._begin(number, content)
+                at += wire.HEAD
+            elif (length := self._whole(view[at:end])) > 0:
+                self._act(view[at : at + length].tobytes())
+                at += length
             else:
-                at += whole
+                break
         self._pass_on()
-        self._rest = bytes(view[at:])
+        self._rest = bytes(view[at:end])
+
+    def _begin(self, number: int, content: int) -> None:
+        """Content of that channel's follows."""
+        if self._current is None or self._current.number != number:
+            self._pass_on()
+            self._current = self.streams.get(number)
+        self._left = content
 
     def _pass_on(self) -> None:
         if self._pieces and self._current is not None:
             self._current.data(self._pieces)
         self._pieces.clear()
 
-    def _message(self, view: memoryview) -> int:
-        """Read the message at the begin, of a data message its head; how long that is, 0 when it is not all there."""
-        if len(view) < 10 or (len(view) < wire.HEAD and len(view) < wire.length_of(view)):
+    def _whole(self, view: memoryview) -> int:
+        """The length of the message at the begin, 0 when it is not all there."""
+        if len(view) < 10 or len(view) < (length := wire.length_of(view)):
             return 0
-        stream = self.streams.get(wire.channel_of(view))
-        if stream is not self._current or view[5] != wire.DATA:
-            self._pass_on()
-        if (content := wire.content_of(view)) >= 0:
-            self._current, self._left = stream, content
-            return wire.HEAD
-        length = wire.length_of(view)
-        if len(view) < length:
-            return 0
-        if stream is not None:
-            stream.heard(wire.message(view[:length].tobytes()))
         return length
+
+    def _act(self, packet: bytes) -> None:
+        self._pass_on()
+        if (stream := self.streams.get(wire.channel_of(packet))) is not None:
+            stream.heard(wire.message(packet))
+        self._current = None

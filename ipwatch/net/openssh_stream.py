@@ -139,22 +139,21 @@ class Stream:
             self._look()
 
     def _give(self, pieces: Sequence[memoryview | bytes]) -> int:
-        """How much of them the client takes now."""
+        """How much of them the client takes now, -1 when it is gone."""
         try:
             count = self.client.sendmsg(pieces[:_PIECES])
         except (BlockingIOError, InterruptedError):
             return 0
-        except OSError:  # the client is gone
+        except OSError:
             self._finish()
-            return 0
+            return -1
         self._credit(count)
         return count
 
     def _drain(self) -> None:
         while self._backlog and self._serving:
             piece = self._backlog[0]
-            count = self._give([piece])
-            if not self._serving:
+            if (count := self._give([piece])) < 0:
                 return
             self._waiting -= count
             if count < len(piece):

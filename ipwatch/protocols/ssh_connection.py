@@ -4,6 +4,7 @@ section 9, 2024-01): a length of four bytes, a padding length of 0, a message.
 Only what a forwarded connection needs. Numbers of our ends of channels are ours to choose: ssh translates them.
 """
 
+import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ DATA = 94  # 5.2
 _OPEN, _OPENED, _FAILED, _ADJUST, _EXTENDED, _EOF, _CLOSE = 90, 91, 92, 93, 95, 96, 97  # 5.1 to 5.3
 _REQUEST, _CHANNEL_FAILURE = 98, 100  # 5.4
 _REASONS = {1: "its sshd does not allow it", 3: "its sshd does not know how to", 4: "it has no room for more"}  # 5.1
+_DATA_HEAD = struct.Struct(">5xBII").unpack_from
 _DIRECT = "direct-tcpip"  # 7.2
 _DIRECT_PATH = "direct-streamlocal@openssh.com"  # OpenSSH's PROTOCOL, section 2.4, 2023-12
 
@@ -96,23 +98,24 @@ def unknown(peer: int) -> bytes:
     return _packet(_CHANNEL_FAILURE, _number(peer))
 
 
-def channel_of(head: bytes | bytearray | memoryview) -> int:
-    """The number of our end of the channel a message is about, from its first ten bytes. What is about none has some
-    other number there, which means nothing."""
-    return int.from_bytes(head[6:10], "big")
-
-
-def content_of(head: bytes | bytearray | memoryview) -> int:
-    """The number of bytes of content that follow the first HEAD bytes, -1 when this is no data message."""
-    return int.from_bytes(head[10:14], "big") if head[5] == DATA else -1
-
-
 def length_of(head: bytes | bytearray | memoryview) -> int:
     """The length of the whole message with its own four bytes; raises BadMessage."""
     length = int.from_bytes(head[:4], "big")
     if not 2 <= length <= 256 * 1024:  # packet.h of OpenSSH 9.2: PACKET_MAX_SIZE
         raise BadMessage(f"a message of {length} bytes")
     return 4 + length
+
+
+def channel_of(packet: bytes) -> int:
+    """The number of our end of the channel a message is about; of one that is about none, some number."""
+    return int.from_bytes(packet[6:10], "big")
+
+
+def content_at(buffer: bytearray, at: int) -> tuple[int, int]:
+    """Of a data message whose HEAD bytes stand there: the number of our end of its channel, and how many bytes of
+    content follow; of any other (-1, -1)."""
+    kind, number, count = _DATA_HEAD(buffer, at)
+    return (number, count) if kind == DATA else (-1, -1)
 
 
 def message(packet: bytes) -> Message:

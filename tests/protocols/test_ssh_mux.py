@@ -84,8 +84,9 @@ def test_what_a_channel_says() -> None:
     assert wire.unknown(1) == bytes.fromhex("00000006 00 64 00000001")
     head = wire.data_head(1, 5)
     assert head == bytes.fromhex("0000000f 00 5e 00000001 00000005")
-    assert (len(head), wire.content_of(head), wire.length_of(head), wire.channel_of(head)) == (14, 5, 19, 1)
-    assert wire.content_of(wire.adjust(1, 256)) == -1
+    assert (len(head), wire.length_of(head), wire.channel_of(head)) == (14, 19, 1)
+    assert wire.content_at(bytearray(b"xx" + head), 2) == (1, 5)
+    assert wire.content_at(bytearray(wire.adjust(1, 256)), 0) == (-1, -1)
 
 
 def said(kind: int, rest: str) -> bytes:
