@@ -161,13 +161,16 @@ def settled(observations: Sequence[Observation], waiting: int, believed: Address
 def health_after(
     health: SourceHealth | None, observation: Observation, verdict: Verdict, now: datetime
 ) -> SourceHealth:
-    """A source's health after its answer. Only a round that agreed can tell who was wrong; silence blames nobody."""
+    """A source's health after its answer. Only a round that agreed can tell who was wrong; silence blames nobody,
+    nor is a router to blame that has no public address."""
     old = health or SourceHealth()
     new = replace(old, asked=now, said=observation.said, count=old.count + 1)
     if verdict.finding is not Finding.AGREED:
         return new
     if observation.address == verdict.address:
         return replace(new, well=True, failures=0, demoted_until=None)
+    if observation.behind:  # true of itself, and to be heard as soon as it ends
+        return replace(new, well=False)
     failures = old.failures + 1
     lied = observation.address is not None
     pause = DEMOTION * (1 << min(failures - 1, 10))

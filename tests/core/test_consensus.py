@@ -310,3 +310,12 @@ def test_only_agreement_blames(verdict: object) -> None:
     old = SourceHealth(failures=3, well=False, demoted_until=NOW + MINUTE)
     new = health_after(old, observed("google", B), verdict, NOW)  # type: ignore[arg-type]
     assert new == replace(old, asked=NOW, said=str(B), count=old.count + 1)
+
+
+def test_a_router_behind_another_nat_is_never_demoted() -> None:
+    """What it says is no address, yet true: it goes on being asked in its turn, so that the end is heard."""
+    health = SourceHealth()
+    for _ in range(5):
+        health = health_after(health, Observation("r", "r", None, "no address", behind="no address"), agreed(A), NOW)
+    assert not health.well
+    assert (health.failures, demoted(health, NOW), health.said) == (0, False, "no address")
