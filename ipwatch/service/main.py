@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import queue
 import secrets
 import signal
 import threading
@@ -20,6 +19,7 @@ from ipwatch.net.files import LocalFiles
 from ipwatch.net.http import RequestsHttp
 from ipwatch.net.interfaces import NetlinkInterfaces
 from ipwatch.net.mail import SmtpMailer
+from ipwatch.net.signals import Signals
 from ipwatch.ports import Clock, HttpRequest, PortError, StoreFault, Tools
 from ipwatch.service.round import Round, well
 from ipwatch.service.timetable import Timetable
@@ -59,7 +59,6 @@ class Service:
 
     def __init__(self, read: Callable[[], Settings], settings: Settings) -> None:
         self._read = read
-        self._inbox: queue.SimpleQueue[int] = queue.SimpleQueue()
         world = world_of(settings)
         self._clock: Clock = world.tools.clock
         self._store = SqliteStore(settings.state, self._clock)
@@ -71,11 +70,10 @@ class Service:
 
     def run(self) -> int:
         """Until SIGTERM or SIGINT; gives the exit status."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
-            signal.signal(number, lambda got, _frame: self._inbox.put(got))
+        signals = Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1))
         self._greet()
         self._timetable.start()
-        while (got := self._wait()) not in {signal.SIGTERM, signal.SIGINT}:
+        while (got := signals.wait(TICK)) not in {signal.SIGTERM, signal.SIGINT}:
             if got == signal.SIGHUP:
                 self._timetable.call(self._reread)
             elif got == signal.SIGUSR1:
@@ -84,12 +82,6 @@ class Service:
             else:
                 self._watch_clock()
         return self._stop(signal.Signals(got).name if got else "")
-
-    def _wait(self) -> int | None:
-        try:
-            return self._inbox.get(timeout=TICK.total_seconds())
-        except queue.Empty:
-            return None
 
     def _greet(self) -> None:
         settings = self._round.world.settings
