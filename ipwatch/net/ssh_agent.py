@@ -4,6 +4,8 @@ import socket
 import time
 from typing import NamedTuple
 
+from ipwatch.protocols.ssh_fields import Fields, string
+
 _REQUEST_IDENTITIES, _IDENTITIES_ANSWER = 11, 12  # section 5.1
 _SIGN_REQUEST, _SIGN_RESPONSE = 13, 14
 _LONGEST = 256 * 1024  # bytes of an answer (OpenSSH 9.2, authfd.c, MAX_AGENT_REPLY_LEN)
@@ -41,20 +43,20 @@ class Agent:
 
     def keys(self, within: float) -> tuple[AgentKey, ...]:
         """The keys it holds."""
-        answer = _Reader(self._ask(bytes((_REQUEST_IDENTITIES,)), _IDENTITIES_ANSWER, within))
-        return tuple(AgentKey(answer.text(), answer.text().decode("utf-8", "replace")) for _ in range(answer.number()))
+        answer = _fields(self._ask(bytes((_REQUEST_IDENTITIES,)), _IDENTITIES_ANSWER, within))
+        return tuple(AgentKey(answer.octets(), answer.text()) for _ in range(answer.number()))
 
     def sign(self, blob: bytes, data: bytes, algorithm: str, within: float) -> bytes:
         """A signature (RFC 4252 7); the agent may ask its user first."""
         flags = _FLAGS.get(algorithm.removesuffix("-cert-v01@openssh.com"), 0)
-        request = bytes((_SIGN_REQUEST,)) + _text(blob) + _text(data) + flags.to_bytes(4, "big")
-        return _Reader(self._ask(request, _SIGN_RESPONSE, within)).text()
+        request = bytes((_SIGN_REQUEST,)) + string(blob) + string(data) + flags.to_bytes(4, "big")
+        return _fields(self._ask(request, _SIGN_RESPONSE, within)).octets()
 
     def _ask(self, request: bytes, wanted: int, within: float) -> bytes:
         deadline = time.monotonic() + within
         try:
             self._sock.settimeout(max(0.01, within))
-            self._sock.sendall(_text(request))
+            self._sock.sendall(string(request))
             size = int.from_bytes(self._read(4, deadline), "big")
             if not 0 < size <= _LONGEST:
                 raise AgentFault("the agent's answer does not fit its protocol")
@@ -78,26 +80,5 @@ class Agent:
         return bytes(got)
 
 
-def _text(content: bytes) -> bytes:
-    return len(content).to_bytes(4, "big") + content
-
-
-class _Reader:
-    """Takes an answer apart; raises AgentFault where it is too short."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self._at = 0
-
-    def number(self) -> int:
-        return int.from_bytes(self._take(4), "big")
-
-    def text(self) -> bytes:
-        return self._take(self.number())
-
-    def _take(self, size: int) -> bytes:
-        piece = self._content[self._at : self._at + size]
-        if len(piece) < size:
-            raise AgentFault("the agent's answer does not fit its protocol")
-        self._at += size
-        return piece
+def _fields(answer: bytes) -> Fields:
+    return Fields(answer, fault=AgentFault("the agent's answer does not fit its protocol"))

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ipwatch.core.host import BadKey, HostKey
 from ipwatch.net.ssh_agent import AgentKey
+from ipwatch.protocols.ssh_fields import Fields
 
 CERT = "-cert-v01@openssh.com"
 _MAGIC = b"openssh-key-v1\0"  # OpenSSH's PROTOCOL.key
@@ -110,36 +111,15 @@ def _inside(path: Path, text: str) -> tuple[HostKey | None, bool]:
         content = base64.b64decode("".join(found[2].split()), validate=True)
         if not content.startswith(_MAGIC):
             raise ValueError
-        fields = _Fields(content[len(_MAGIC) :])
-        cipher, _kdf, _options, _count = fields.text(), fields.text(), fields.text(), fields.number()
-        blob = fields.text()
-        kind = _Fields(blob).text().decode("ascii")
+        fields = Fields(content[len(_MAGIC) :])
+        cipher, _kdf, _options, _count = fields.octets(), fields.octets(), fields.octets(), fields.number()
+        blob = fields.octets()
+        kind = Fields(blob).octets().decode("ascii")
     except (binascii.Error, ValueError):
         raise KeyFault(f"{path} is damaged") from None
     if kind.startswith("sk-"):
         raise KeyFault(f'{path} is a hardware key, which needs engine = "openssh"')
     return HostKey(kind, blob), cipher != b"none"
-
-
-class _Fields:
-    """Takes RFC 4251 5 fields apart; raises ValueError where they are too short."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self._at = 0
-
-    def number(self) -> int:
-        return int.from_bytes(self._take(4), "big")
-
-    def text(self) -> bytes:
-        return self._take(self.number())
-
-    def _take(self, size: int) -> bytes:
-        piece = self._content[self._at : self._at + size]
-        if len(piece) < size:
-            raise ValueError
-        self._at += size
-        return piece
 
 
 class Private:
@@ -221,6 +201,6 @@ def credentials(identities: Sequence[Identity], agent: Sequence[AgentKey], *, on
 
 def _kind(blob: bytes) -> str:
     try:
-        return _Fields(blob).text().decode("ascii", "replace")
+        return Fields(blob).text()
     except ValueError:
         return ""
