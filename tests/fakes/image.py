@@ -78,6 +78,10 @@ class Storage:
         assert done.returncode == 0, f"{program} {words[0]}: {done.stderr[-2000:]}"
         return done.stdout.strip()
 
+    def has(self, image: str) -> bool:
+        """Whether there is an image of that name."""
+        return self.run("podman", "image", "exists", image).returncode == 0
+
     def size(self, image: str) -> int:
         """An image's size in bytes, unpacked, with its base."""
         return int(self.ask("podman", "image", "inspect", "--format", "{{.Size}}", image))
@@ -85,31 +89,78 @@ class Storage:
 
 @contextmanager
 def built() -> Iterator[tuple[Storage, str, str]]:
-    """The storage, the image's name and its base's; the image is removed afterwards."""
+    """The storage, the image's name and its base's. Test runs at the same time share it; the last one removes it."""
     if reason := missing():
         pytest.skip(reason)
-    storage, name = Storage(CACHE), f"localhost/ipwatch:test-{os.getpid()}"
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    storage, name = Storage(CACHE), f"localhost/ipwatch:{_fingerprint()}"
+    with _alone():
+        _sweep(storage)
         base = _base(storage)
-        try:
+        if not storage.has(name):
             _build(storage, base, name)
-        except BaseException:
-            # The lock is ours, so the builds that are left here are what is left of this one.
-            storage.run("buildah", "rm", "--all")
-            storage.run("podman", "image", "prune", "--force")
-            raise
+        users = _users(name).open("w")
+        fcntl.flock(users, fcntl.LOCK_SH)
     try:
         yield storage, name, base
     finally:
+        users.close()
+        with _alone():
+            _drop(storage, name)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """No other test run builds or removes an image for the block."""
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fingerprint() -> str:
+    """Of everything that goes into the image."""
+    hashed = hashlib.sha256()
+    for name in ("docker/Dockerfile", "docker/warm.py", "docker/requirements.lock", ".dockerignore", "LICENSE"):
+        hashed.update((PROJECT / name).read_bytes())
+    for path in sorted((PROJECT / "ipwatch").rglob("*")):
+        if path.is_file() and path.parent.name != "__pycache__":
+            hashed.update(f"{path}\n".encode() + path.read_bytes())
+    return hashed.hexdigest()[:12]
+
+
+def _users(name: str) -> Path:
+    return CACHE / f"users-{name.rpartition(':')[2]}"
+
+
+def _drop(storage: Storage, name: str) -> None:
+    """Remove an image that nobody uses."""
+    users = _users(name)
+    with users.open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
         storage.run("podman", "rmi", "--force", name)
+        users.unlink(missing_ok=True)
+
+
+def _sweep(storage: Storage) -> None:
+    """Remove what test runs left behind that were killed: containers, images, builds."""
+    for name in storage.ask("podman", "ps", "--all", "--format", "{{.Names}}").split():
+        maker = re.fullmatch(r"ipw(\d+)-\d+", name)
+        if maker and not Path(f"/proc/{maker[1]}").exists():
+            storage.run("podman", "rm", "--force", "--time=0", "--volumes", name)
+    for name in storage.ask("podman", "images", "--format", "{{.Repository}}:{{.Tag}}").split():
+        if name.startswith("localhost/ipwatch:"):
+            _drop(storage, name)
+    storage.run("buildah", "rm", "--all")  # the lock is ours, so no build is under way
+    storage.run("podman", "image", "prune", "--force")
 
 
 def _base(storage: Storage) -> str:
     """The base image's name; made once with debootstrap."""
     suite = _suite()
     name, tarball = f"localhost/python-base:{suite}", CACHE / f"base-{suite}.tar"
-    if storage.run("podman", "image", "exists", name).returncode == 0:
+    if storage.has(name):
         return name
     if not tarball.exists():
         _bootstrap(suite, tarball)
