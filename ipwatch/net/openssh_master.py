@@ -89,10 +89,11 @@ class Master:
         return made
 
     def kill(self) -> None:
-        """End it at once, without a word. Never blocks."""
+        """End it at once, without a word, and let its folder go now: the whole program may end next."""
         self._started.wait(1)
         if self._process is not None:
             self._process.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def join(self, within: float) -> None:
         """Wait for its end."""
