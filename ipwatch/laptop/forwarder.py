@@ -97,7 +97,10 @@ class Forwarder:
             self._link, held, self._held = link, self._held, []
             self._full_told = False
         for one in held:
-            self._begin(partial(self._serve, one))
+            if hung_up(one.client):
+                one.client.close()
+            else:
+                self._begin(partial(self._serve, one))
 
     def down(self) -> None:
         """There is no link."""
@@ -226,6 +229,20 @@ class Forwarder:
             socks.turn_away(one.client, code)
         else:
             reset(one.client)
+
+
+def hung_up(client: socket.socket) -> bool:
+    """Whether a client that waited has ended without a word: the far end's program need not hear of it."""
+    try:
+        client.setblocking(False)
+        return client.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        with suppress(OSError):
+            client.setblocking(True)
 
 
 def reset(client: socket.socket) -> None:

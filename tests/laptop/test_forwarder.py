@@ -133,6 +133,20 @@ def test_held_and_served(place: Place, echo: Echo) -> None:
     link.cut()
 
 
+def test_held_and_gone(place: Place, echo: Echo) -> None:
+    """A client that waited and hung up is not passed on: the program behind the forward never hears of it."""
+    place.local(echo)
+    place.connect().close()
+    assert wait(lambda: place.forwarder.counts[1] == 1)
+    link = PlainLink()
+    place.forwarder.up(link)
+    with place.connect() as sock:
+        assert spoken(sock) == b"hellogoodbye"
+    assert wait(lambda: place.forwarder.counts == (0, 0, 1))
+    assert len(echo.threads) == 1
+    link.cut()
+
+
 def test_held_for_a_while_only(place: Place, echo: Echo) -> None:
     """What waited for 20 seconds is reset, so that its client tries again."""
     place.local(echo)
