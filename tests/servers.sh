@@ -3,7 +3,7 @@
 set -eu
 want="nsd:nsd named:bind9 dig:bind9-dnsutils nsupdate:bind9-dnsutils knotd:knot postfix:postfix dovecot:dovecot-core
   sshd:openssh-server ssh:openssh-client rsync:rsync git:git curl:curl ip:iproute2 nft:nftables tcpdump:tcpdump tmux:tmux
-  zsh:zsh fish:fish busybox:busybox ping:iputils-ping miniupnpd:miniupnpd podman:podman buildah:buildah debootstrap:debootstrap
+  zsh:zsh fish:fish busybox:busybox ping:iputils-ping miniupnpd:miniupnpd-nftables podman:podman buildah:buildah debootstrap:debootstrap
   runc:runc pgrep:procps"
 missing=
 for pair in $want; do

@@ -3,7 +3,8 @@
 world       what every command is handed: settings, memory and ports (main.py puts it together)
 memory      what is kept between commands: pinned keys, proved addresses, boot times. Standard library only
 locate      candidates for the house, from all ways at once; authority: the zone's own name servers
-find        dial candidates as they arrive, prove them; hunt does it, sight is what it tells
+find        dial candidates as they arrive, prove them; hunt does it, sight is what it tells, proof one
+            candidate's end
 login       who logs in: laptop.toml over what `ssh -G` says
 trust       show, ask and pin host keys; collect gets them
 wake        wake a host, watch it boot, put it to sleep; ways: directly, through another host, by a URL

@@ -7,18 +7,17 @@ import socket
 import threading
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ipwatch.core.candidate import Candidate, Claim, Spot, Way
-from ipwatch.core.host import HostKey
 from ipwatch.core.locating import End, Fate, Search, judge, marked, rank, same_network
 from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.locate import Around, Race, is_literal
 from ipwatch.laptop.memory import Proved
+from ipwatch.laptop.proof import Proof, prove
 from ipwatch.laptop.sight import Finding, Hunt, Outcome, Sight
 from ipwatch.net.dial import Dialled, Dialler, source_of
-from ipwatch.ports import PortError, Unreachable
-from ipwatch.ports.remote import NotSsh, Session, Stranger
+from ipwatch.ports import Unreachable
 
 if TYPE_CHECKING:
     from ipwatch.laptop.world import World
@@ -28,15 +27,9 @@ _PROOF = timedelta(seconds=10)  # a loaded sshd takes seconds for its key exchan
 _ODD = timedelta(seconds=2)  # without the host for so long: look for a captive portal meanwhile
 _RESERVE = timedelta(seconds=1.5)  # addresses of long ago are dialled only when the others bring nothing by then
 _AGAIN = timedelta(minutes=1)  # the same proof is not written down twice within
+_ASK_AGAIN = timedelta(seconds=3)  # while addresses hang, the zone may come to name another one
+_LAN = timedelta(seconds=2)  # away from home nothing else is held up longer by the address in the house
 _CURRENT = frozenset({Way.ZONE, Way.DOH, Way.SYSTEM, Way.GIVEN})
-
-
-class _Proof(NamedTuple):
-    spot: Spot
-    session: Session | None
-    fate: Fate
-    text: str = ""
-    key: HostKey | None = None
 
 
 class Hunter:
@@ -51,14 +44,16 @@ class Hunter:
         self._read = 0  # words of the race's taken so far
         self._claims: dict[Spot, list[Claim]] = {}
         self._silent: dict[Way, str] = {}
+        self._said: set[str] = set()
+        self._asked = timedelta(0)  # when the zone was last asked
         self._reserve: list[Spot] = []
-        self._ends: dict[Spot, _Proof] = {}
+        self._ends: dict[Spot, Proof] = {}
         self._finding: Finding | None = None
         self._settled: timedelta | None = None  # when what was searched for was there
         self._at_home = False
         self._lock = threading.Lock()  # of what the proving threads share with ours
         self._proving: dict[Spot, socket.socket] = {}
-        self._proofs: list[_Proof] = []
+        self._proofs: list[Proof] = []
         self._over = False
 
     def run(self) -> Outcome:
@@ -89,8 +84,14 @@ class Hunter:
         if self._left() <= timedelta(0):
             return True
         quiet = self._race.done and not self._race.words(self._read) and not self._reserve
-        quiet = quiet and not (self._dialler.left or self._proving or self._proofs)
+        quiet = quiet and not (self._proving or self._proofs) and (not self._dialler.left or self._only_lan_hangs())
         return quiet or (self._settled is not None and self._took() >= self._settled + self._hunt.grace)
+
+    def _only_lan_hangs(self) -> bool:
+        """Whether all that still hangs is the address in the house, which is not where we are."""
+        if self._at_home or not self._ends or self._took() < _LAN:
+            return False
+        return all(c.way is Way.LAN for spot in self._claims if spot not in self._ends for c in self._claims[spot])
 
     def _look_for_an_end(self) -> None:
         if self._world.ending.is_set() or (self._hunt.cancel is not None and self._hunt.cancel.is_set()):
@@ -143,17 +144,23 @@ class Hunter:
                 who = word.claim.who
                 text = word.text if who in word.text else f"{who}: {word.text}"
                 self._silent.setdefault(word.claim.way, text)
+                if text in self._said:
+                    continue
+                self._said.add(text)
                 self._hunt.tell(Sight("silent", claim=word.claim, text=text))
 
     def _take_claim(self, spot: Spot, claim: Claim, *, reserve: bool = False) -> None:
-        self._claims.setdefault(spot, []).append(claim)
+        known = self._claims.setdefault(spot, [])
+        if any((claim.way, claim.who) == (held.way, held.who) for held in known):
+            return  # said before
+        known.append(claim)
         self._hunt.tell(Sight("claim", spot, claim))
         if self._hunt.prover is None:
             if self._settled is None and self._end_of(spot).current:
                 self._settled = self._took()
             return
         if spot in self._hunt.shun:
-            self._ends.setdefault(spot, _Proof(spot, None, Fate.STRANGER, "it showed another key a moment ago"))
+            self._ends.setdefault(spot, Proof(spot, None, Fate.STRANGER, "it showed another key a moment ago"))
         elif reserve:
             self._reserve.append(spot)
         else:
@@ -162,16 +169,18 @@ class Hunter:
     def _take_dialled(self, dialled: Dialled) -> None:
         spot, sock, reason = dialled
         if sock is None:
-            self._take_end(_Proof(spot, None, Fate.CLOSED, reason))
+            self._take_end(Proof(spot, None, Fate.CLOSED, reason))
             return
         self._hunt.tell(Sight("connected", spot))
         self._proving[spot] = sock
         within = max(timedelta(seconds=0.1), min(_PROOF, self._left() - _TICK))
+        prover = self._hunt.prover
+        assert prover is not None  # noqa: S101 - nothing is dialled without one; for the type checker
 
         def run() -> None:
-            proof = _Proof(spot, None, Fate.CLOSED, "its key could not be asked for")
+            proof = Proof(spot, None, Fate.CLOSED, "its key could not be asked for")
             try:
-                proof = self._prove(dialled, within)
+                proof = prove(prover, dialled, self._hunt.pins, within)
             finally:
                 with self._lock:
                     late = self._over
@@ -183,20 +192,6 @@ class Hunter:
 
         threading.Thread(target=run, name=f"prove {spot}", daemon=True).start()
 
-    def _prove(self, dialled: Dialled, within: timedelta) -> _Proof:
-        spot, sock, _ = dialled
-        assert sock is not None  # noqa: S101 - for the type checker
-        assert self._hunt.prover is not None  # noqa: S101
-        try:
-            session = self._hunt.prover.prove(sock, spot, self._hunt.pins, within)
-        except Stranger as stranger:
-            return _Proof(spot, None, Fate.STRANGER, str(stranger), stranger.key)
-        except NotSsh as other:
-            return _Proof(spot, None, Fate.NOT_SSH, str(other))
-        except (PortError, OSError) as error:
-            return _Proof(spot, None, Fate.CLOSED, str(error))
-        return _Proof(spot, session, Fate.PROVED, key=session.key)
-
     def _take_proofs(self) -> None:
         with self._lock:
             proofs, self._proofs = self._proofs, []
@@ -204,7 +199,7 @@ class Hunter:
             self._proving.pop(proof.spot, None)
             self._take_end(proof)
 
-    def _take_end(self, proof: _Proof) -> None:
+    def _take_end(self, proof: Proof) -> None:
         self._ends[proof.spot] = proof._replace(session=None)
         if proof.session is not None and self._finding is None:
             candidate = Candidate(proof.spot, tuple(self._claims[proof.spot]))
@@ -234,6 +229,10 @@ class Hunter:
         took = self._took()
         if self._race.names and self._settled is None and took > _ODD:
             self._race.probe()
+        hangs = self._hunt.prover is not None and self._settled is None and bool(self._dialler.left)
+        if hangs and self._race.done and took - self._asked >= _ASK_AGAIN:
+            self._asked = took
+            self._race.again()
         if self._reserve and (took > _RESERVE or self._race.done):
             for spot in self._reserve if self._finding is None else ():
                 self._dialler.add(spot, rank(Way.SYSTEM, at_home=False) + 1)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ipwatch.core.trouble import Kind
 from tests.fakes.away import NEW, OLD, Away, Up, away
 from tests.fakes.named import free_port, needs
 from tests.fakes.netns import needs_namespaces
@@ -149,6 +150,33 @@ def test_moved_silently(house: Away, echo: Echo, engine: str) -> None:
         house.move()
         house.publish(NEW)
         work.again(at, f"{engine}: address moved silently")
+
+
+def test_moved_silently_with_a_late_record(house: Away, echo: Echo) -> None:
+    """The old address swallows everything and the record follows eight seconds later: the zone is asked again while
+    the old address is still being dialled."""
+    work = Work(house, echo)
+    with house.up(work.config):
+        house.move()
+        time.sleep(8)
+        house.publish(NEW)
+        work.again(time.monotonic(), "address moved silently, after its record followed 8 s later")
+
+
+def test_lan_that_swallows(house: Away, echo: Echo) -> None:
+    """The host's address at home, dialled from elsewhere, swallows everything: a search for a host that is away ends
+    without waiting for it."""
+    work = Work(house, echo)
+    house.config(f'work = "{work.port}:127.0.0.1:{echo.port}"', more='lan = "25.0.9.9:22"')
+    house.ns.ip("route", "add", "25.0.9.9/32", "dev", "lo")
+    hook = "type filter hook output priority 0; policy accept;"
+    house.ns.nft(f"table ip lan {{\nchain out {{\n{hook}\nip daddr 25.0.9.9 drop\n}}\n}}\n")
+    house.desktop.stop()
+    at = time.monotonic()
+    up = Up(work.config, "desktop")
+    assert up.process.wait(30) == int(Kind.UNREACHABLE), up.text
+    up.end()
+    print(f"a host that is away, its LAN address silent: told after {time.monotonic() - at:.1f} s")
 
 
 def test_sleep(house: Away, echo: Echo, engine: str) -> None:
