@@ -1,11 +1,23 @@
 """`ipwatch run` as far as it goes before there is a service."""
 
 import argparse
+import logging
 import os
+from collections.abc import Iterator
 
 import pytest
 
 from ipwatch.cli import work
+
+
+@pytest.fixture(autouse=True)
+def _log() -> Iterator[None]:
+    """`run` sets the log up for a process of its own."""
+    logger = logging.getLogger("ipwatch")
+    before = logger.handlers[:], logger.level
+    yield
+    logger.handlers[:], level = before
+    logger.setLevel(level)
 
 
 @pytest.mark.parametrize(
