@@ -26,8 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from ipwatch.cli.completion import answer
 
         return answer(words[1:])
-    from ipwatch.cli.parser import COMMANDS, parser_for
+    from ipwatch.cli.parser import COMMANDS, in_order, parser_for
 
+    words = in_order(words)
     arguments = parser_for(words).parse_args(words)
     module = importlib.import_module(f"ipwatch.cli.{COMMANDS[arguments.command][0]}")
     try:

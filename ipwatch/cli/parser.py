@@ -124,13 +124,28 @@ class Parser(argparse.ArgumentParser):
 
 def command_of(words: Sequence[str]) -> str | None:
     """The word that stands where the command stands, known or not."""
-    rest = iter(words)
-    for word in rest:
+    at = _command_at(words)
+    return None if at is None else words[at]
+
+
+def _command_at(words: Sequence[str]) -> int | None:
+    rest = iter(enumerate(words))
+    for at, word in rest:
         if word in _WITH_VALUE:
             next(rest, None)
         elif not word.startswith("-"):
             return word
     return None
+
+
+def in_order(words: Sequence[str]) -> list[str]:
+    """The words as argparse wants them: behind `ssh` the host first, then the options of ssh."""
+    at = _command_at(words)
+    if at is None or words[at] != "ssh":
+        return list(words)
+    from ipwatch.protocols.ssh_words import host_first
+
+    return [*words[: at + 1], *host_first(words[at + 1 :], ("-h", "-q"), tuple(_WITH_VALUE))]
 
 
 def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:

@@ -15,11 +15,11 @@ from ipwatch.laptop.login import login_of
 from ipwatch.laptop.say import Tone
 from ipwatch.laptop.world import World
 from ipwatch.net import openssh, openssh_args
+from ipwatch.protocols.ssh_words import is_option, split
 from ipwatch.settings.laptop_model import Host
 
 _FIND = timedelta(seconds=20)
 _ASLEEP = frozenset({Kind.UNREACHABLE, Kind.NOT_SSH})  # a router's port forward may answer for a machine that sleeps
-_WITH_VALUE = frozenset("BbcDEeFIiJLlmOopPQRSWw")  # ssh(1), SYNOPSIS, OpenSSH 9.2: options with an argument
 
 Become = Callable[[str, Sequence[str]], int]
 
@@ -43,33 +43,11 @@ def ssh(world: World, host: Host, words: Sequence[str], run: Become = become) ->
     who = login_of(world, host)
     spot = _awake(world, host).candidate.spot
     settings = openssh_args.proof(spot, _pins(world, host), host.name)
-    if any(_is(option, "l") for option in options):
+    if any(is_option(option, "l") for option in options):
         who = who._replace(user="")
     given = [*openssh_args.proved(settings), *openssh_args.who(who), *options, *openssh_args.soft(), "--", host.name]
     world.say.status("")
     return run(program, [*given, *command])
-
-
-def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The options of ssh and the command after them, as ssh's own reading would part them; `--` ends the options."""
-    left = list(words)
-    options: list[str] = []
-    while left and left[0].startswith("-") and left[0] != "-":
-        word = left.pop(0)
-        if word == "--":
-            break
-        options.append(word)
-        at = next((i for i, letter in enumerate(word[1:], 1) if letter in _WITH_VALUE), None)
-        if at == len(word) - 1 and left:  # its argument is the next word
-            options.append(left.pop(0))
-    return options, left
-
-
-def _is(option: str, letter: str) -> bool:
-    """Whether it is that option, alone or behind others without an argument ("-vl")."""
-    if not option.startswith("-"):
-        return False
-    return next((one for one in option[1:] if one in _WITH_VALUE), "") == letter
 
 
 def _awake(world: World, host: Host) -> Finding:

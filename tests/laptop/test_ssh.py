@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ipwatch.core.trouble import Kind, Trouble
-from ipwatch.laptop.ssh import split, ssh
+from ipwatch.laptop.ssh import ssh
 from ipwatch.ports.remote import Destination, Sent
 from ipwatch.settings.laptop_model import Host, Wake
 from tests.fakes.laptop_world import laptop_world, said
@@ -55,6 +55,13 @@ class Laptop:
 def errors(done: subprocess.CompletedProcess[bytes]) -> str:
     """What it wrote for people, without what the test's own server sends at LogLevel DEBUG1."""
     return re.sub(r"debug1: [^\n]*\n", "", done.stderr.decode().replace("\r", ""))
+
+
+def test_options_of_ssh_may_stand_before_the_host(tmp_path: Path, server: Sshd) -> None:
+    """`ipwatch ssh -T -o NAME=VALUE HOST COMMAND` is what `ssh` with the same words is."""
+    laptop = Laptop(tmp_path, server.toml("desktop"))
+    done = laptop.run("ssh", "-T", "-o", "SetEnv=LC_X=1", "desktop", "echo", "-n", "in; exit 4")
+    assert (done.returncode, done.stdout) == (4, b"in"), errors(done)
 
 
 def test_output_input_and_exit_status_pass(tmp_path: Path, server: Sshd) -> None:
@@ -198,23 +205,6 @@ class Talk:
             pass
         os.close(self.terminal)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-
-@pytest.mark.parametrize(
-    ("words", "options", "command"),
-    [
-        ([], [], []),
-        (["ls", "-l"], [], ["ls", "-l"]),
-        (["-L", "1:a:2", "--", "-x"], ["-L", "1:a:2"], ["-x"]),
-        (["-vL1:a:2", "-tt", "top"], ["-vL1:a:2", "-tt"], ["top"]),
-        (["-vp", "22", "-N"], ["-vp", "22", "-N"], []),
-        (["-o"], ["-o"], []),
-        (["-", "x"], [], ["-", "x"]),
-    ],
-)
-def test_options_and_command_are_parted(words: list[str], options: list[str], command: list[str]) -> None:
-    """As ssh parts them: options with and without a value, `--`, a command with options of its own."""
-    assert split(words) == (options, command)
 
 
 def test_stranger_on_the_way_is_told_and_skipped(tmp_path: Path, server: Sshd) -> None:
