@@ -159,7 +159,7 @@ def test_shell_blocks_parse(number: int) -> None:
 def test_sudoers_lines(tmp_path: Path) -> None:
     """They are those the program itself suggests; visudo takes them, where there is one."""
     lines = re.findall(r"anna ALL=\(root\) NOPASSWD: [^'\n]+", TEXT)
-    wanted = [sudoers("anna", WAKE_COMMAND.replace("{mac}", MAC)), sudoers("anna", "sudo -n systemctl suspend")]
+    wanted = [sudoers("anna", WAKE_COMMAND.replace("{mac}", MAC)), sudoers("anna", "sudo -n systemctl suspend -i")]
     assert lines == wanted
     program = shutil.which("visudo", path="/usr/sbin:/sbin:/usr/bin")
     if program:

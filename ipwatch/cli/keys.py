@@ -183,6 +183,9 @@ def _advise(host: Host, rows: Sequence[Row]) -> None:
         print(f"Compare before you pin: on {host.name} itself, these print the same fingerprints")
         for file in files:
             print(f"  ssh-keygen -lf /etc/ssh/{file}")
+        print("On Windows they are in another folder, in PowerShell:")
+        for file in files:
+            print(rf"  ssh-keygen -lf $env:ProgramData\ssh\{file}")
         print(flush=True)
 
 

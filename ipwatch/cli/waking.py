@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ipwatch.cli.laptop import with_world
+from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.wake import send_to_sleep, send_wake, wake_unless_up
 from ipwatch.laptop.world import World
 from ipwatch.settings import files, locate
@@ -22,7 +23,7 @@ def wake(arguments: argparse.Namespace) -> int:
     as_json = getattr(arguments, "json", False)
 
     def act(world: World) -> int:
-        world = world if world.settings.hosts else _of_the_service(world)
+        world = world if world.settings.hosts else _of_the_service(world, arguments.host)
         sleeper = world.host(arguments.host)
         facts: dict[str, Any]
         if arguments.wait:
@@ -54,11 +55,14 @@ def sleep(arguments: argparse.Namespace) -> int:
     return with_world(arguments, act)
 
 
-def _of_the_service(world: World) -> World:
+def _of_the_service(world: World, name: str) -> World:
     """Without a laptop.toml, as in the service's container: the hosts of its ipwatch.toml, woken directly."""
     file = locate.configuration(None, os.environ, Path.cwd(), Path("/"))
-    if world.settings.path or file is None:
+    if world.settings.path:
         return world
+    if file is None:
+        where = "neither a laptop.toml nor, as in the service's container, an ipwatch.toml with a [[host]] (/config)"
+        raise Trouble(Kind.CONFIGURATION, f"no host is called {name}: there is {where}")
     data = files.parsed(file, files.text(file, ""))
     reader = Reader(file, file.parent, os.environ)
     raws = data.get("host", [])

@@ -154,6 +154,7 @@ idle() {
 }
 
 apps() {
+  PATH=$PATH:$HOME/.venv/bin:$HOME/venv/bin
   tell apps "$(for one in jupyter streamlit uvicorn docker; do ! has $one || printf '%s ' $one; done)"
 }
 

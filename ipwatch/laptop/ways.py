@@ -168,7 +168,7 @@ class _Through:
     """A command run by another host of the house, over one SSH connection that is kept while one waits.
 
     Synology's is the default. Others: `wakeonlan {mac}`, `etherwake {mac}` (as root), and where the service runs in a
-    container with the host's network `docker exec ipwatch ipwatch wake {host}`.
+    container with the host's network `sudo -n /usr/local/bin/docker exec ipwatch ipwatch wake {host}`.
     """
 
     again: timedelta | None = timedelta(seconds=30)

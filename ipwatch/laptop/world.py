@@ -52,6 +52,6 @@ class World:
 def unknown_host(name: str, known: tuple[str, ...], path: str) -> str:
     """The sentence for a host that is not configured."""
     if not known:
-        return f"no host is called {name}: there is no laptop.toml with a [[host]] yet" if not path else (
-            f"no host is called {name}: {path} has no [[host]]")  # fmt: skip
+        why = f"{path} has no [[host]]" if path else "there is no laptop.toml with a [[host]] yet"
+        return f"no host is called {name}: {why}"
     return f"no host is called {name}; {path} has {', '.join(known)}"

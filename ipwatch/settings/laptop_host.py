@@ -188,7 +188,8 @@ def _app(own: Keys) -> App:
     elif not made.port and "{port}" not in made.command:
         own.fault("", "write {port} into the command, or its fixed port beside it: port = 8888")
     if made.path and (not made.path.startswith("/") or any(c.isspace() for c in made.path)):
-        own.fault("path", 'the path of a page begins with "/"; path = "" for what is no page')
+        form = 'the path of a page begins with "/" and holds no space (%20); path = "" for what is no page'
+        own.fault("path", form)
     return made
 
 

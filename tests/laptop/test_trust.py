@@ -116,6 +116,7 @@ def test_all_keys_are_shown_asked_for_and_pinned(tmp_path: Path, nas: Sshd, caps
     assert f"127.0.0.1:{nas.port}  (its address in the house" in out
     assert "has proved that it holds the ssh-ed25519 key" in out
     assert "ssh-keygen -lf /etc/ssh/ssh_host_ecdsa_key.pub" in out
+    assert r"ssh-keygen -lf $env:ProgramData\ssh\ssh_host_ecdsa_key.pub" in out
     assert questions == ["Pin under the name nas? [y/N] "]
     assert "3 keys pinned under the name nas" in out
     assert world.memory.known_hosts.read_text() == "".join(f"nas {key.text}\n" for key in nas.keys)

@@ -271,3 +271,9 @@ def test_of_the_service(tmp_path: Path, typed: Typed, text: str, said: str) -> N
     (tmp_path / "ipwatch.toml").write_text(text)
     status, out, err = typed("wake", "desktop")
     assert (status, out, said in err, "ipwatch.toml" in err) == (2, "", True, True)
+
+
+def test_of_nobody(typed: Typed) -> None:
+    """Where there is neither file, as in a container that has its settings from variables, both are named."""
+    status, out, err = typed("wake", "desktop")
+    assert (status, out, "laptop.toml" in err, "ipwatch.toml" in err) == (2, "", True, True)
