@@ -134,7 +134,7 @@ class _Doctor:
     @contextmanager
     def _linked(self, host: Host) -> Iterator[tuple[Link, str]]:
         """Logged in there; a passphrase is asked for once."""
-        asking = replace(self._world, ask=Remembering(self._world.ask, self._answers))
+        asking = replace(self._world, ask=Remembering(self._world.ask, self._answers, self._world.ending))
         link, user = logged_in(asking, host)
         try:
             yield link, user

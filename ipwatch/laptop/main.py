@@ -39,8 +39,8 @@ def world_of(settings: Laptop, say: Say) -> World:
     from ipwatch.laptop.terminal import ask
 
     def ask_quietly(prompt: Prompt) -> str | None:
-        say.status("")
-        return ask(prompt)
+        with say.question():
+            return ask(prompt)
 
     return World(
         settings=settings,

@@ -1,16 +1,24 @@
 """Passphrases, typed once."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 
 from ipwatch.ports.remote import Prompt
 
+_LOOK = 0.05  # seconds between two looks whether the answer is still wanted
+
 
 class Remembering:
-    """Passphrases typed once are good for every later login of this tunnel; all else is asked anew."""
+    """Passphrases typed once are good for every later login of this tunnel; all else is asked anew.
 
-    def __init__(self, ask: Callable[[Prompt], str | None], answers: dict[str, str]) -> None:
+    cancel: set when no answer is wanted any more; the question then counts as not answered, at once.
+    """
+
+    def __init__(self, ask: Callable[[Prompt], str | None], answers: dict[str, str], cancel: threading.Event) -> None:
         self._ask = ask
         self._answers = answers
+        self._cancel = cancel
         self._given: set[str] = set()
 
     def __call__(self, prompt: Prompt) -> str | None:
@@ -18,7 +26,24 @@ class Remembering:
         if keep and prompt.text in self._answers and prompt.text not in self._given:
             self._given.add(prompt.text)  # asked again in the same login: it was wrong
             return self._answers[prompt.text]
-        answer = self._ask(prompt)
+        answer = self._answer(prompt)
         if keep and answer is not None:
             self._answers[prompt.text] = answer
+            self._given.add(prompt.text)
         return answer
+
+    def _answer(self, prompt: Prompt) -> str | None:
+        """Asked in a thread of its own: one that reads from a terminal can not be ended, but need not be waited for."""
+        answer: Future[str | None] = Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(self._ask(prompt))
+            except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
+                answer.set_exception(error)
+
+        threading.Thread(target=run, name="question", daemon=True).start()
+        while not wait([answer], _LOOK).done:
+            if self._cancel.is_set():
+                return None
+        return answer.result()

@@ -9,7 +9,8 @@ import os
 import sys
 import threading
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, TextIO
 
@@ -44,6 +45,8 @@ class Say:
         self._colour = self._terminal and not environ.get("NO_COLOR")  # no-color.org: present and not empty
         self._lock = threading.Lock()
         self._status = ""
+        self._asking = 0
+        self._after: list[str] = []  # lines that wait for the end of the questions
 
     @property
     def on_terminal(self) -> bool:
@@ -59,8 +62,12 @@ class Say:
                 self._write(_json({"tone": tone.value, "text": text, **facts}))
                 return
             text = "\n".join(plain(row) for row in text.split("\n"))
+            text = f"{_COLOUR[tone]}{text}\033[0m\n" if self._colour and tone is not Tone.PLAIN else text + "\n"
+            if self._asking and self._terminal:
+                self._after.append(text)
+                return
             self._clear()
-            self._write(f"{_COLOUR[tone]}{text}\033[0m\n" if self._colour and tone is not Tone.PLAIN else text + "\n")
+            self._write(text)
             self._redraw()
 
     def status(self, text: str) -> None:
@@ -80,12 +87,28 @@ class Say:
             if self._terminal:
                 self._redraw()
 
+    @contextmanager
+    def question(self) -> Iterator[None]:
+        """While it lasts the terminal belongs to a question: no status is drawn over it, lines wait for its end."""
+        with self._lock:
+            self._clear()
+            self._asking += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._asking -= 1
+                if not self._asking:
+                    late, self._after = self._after, []
+                    self._write("".join(late))
+                    self._redraw()
+
     def _clear(self) -> None:
-        if self._terminal and self._status:
+        if self._terminal and self._status and not self._asking:
             self._write("\r\033[K")
 
     def _redraw(self) -> None:
-        if self._terminal and self._status:
+        if self._terminal and self._status and not self._asking:
             try:
                 width = os.get_terminal_size(self._out.fileno()).columns
             except (OSError, ValueError):

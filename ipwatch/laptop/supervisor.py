@@ -264,7 +264,7 @@ class Supervisor:
             finding.session.close()
             raise Trouble(Kind.INTERRUPTED, "the tunnel was ended")
         who = login_of(self._world, self._host)
-        remembering = Remembering(who.ask, self._answers)
+        remembering = Remembering(who.ask, self._answers, self._cancel)
         return _Arrived(finding.session.login(who._replace(ask=remembering), LOGIN_WITHIN), finding)
 
     def _vain(self, kind: Kind, sentence: str) -> table.Vain:

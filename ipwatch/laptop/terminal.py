@@ -1,7 +1,10 @@
 """Questions to the person at the terminal."""
 
+import atexit
 import getpass
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from ipwatch.laptop.say import plain
 from ipwatch.ports.remote import Prompt
@@ -17,10 +20,40 @@ def ask(prompt: Prompt) -> str | None:
     text = plain(prompt.text)
     try:
         if not prompt.echo:
-            return getpass.getpass(text)
+            with _shown_again():
+                return getpass.getpass(text)
         sys.stderr.write(text)
         sys.stderr.flush()
         line = sys.stdin.readline()
-    except EOFError:
+    except (EOFError, OSError):  # OSError: the terminal was closed meanwhile
         return None
     return line.rstrip("\n") if line else None
+
+
+@contextmanager
+def _shown_again() -> Iterator[None]:
+    """Also a program that ends before the answer (Ctrl-C, while another thread asks) leaves a terminal that shows what
+    is typed."""
+    restore = _restorer(sys.stdin.fileno())
+    atexit.register(restore)
+    try:
+        yield
+    finally:
+        atexit.unregister(restore)
+
+
+def _restorer(terminal: int) -> Callable[[], None]:
+    try:
+        import termios  # noqa: PLC0415 - not on Windows
+
+        held = termios.tcgetattr(terminal)
+    except (ImportError, OSError):
+        return lambda: None
+
+    def restore() -> None:
+        with suppress(termios.error, OSError):
+            termios.tcsetattr(terminal, termios.TCSANOW, held)
+            sys.stderr.write("\n")
+            sys.stderr.flush()
+
+    return restore

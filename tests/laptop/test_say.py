@@ -134,6 +134,20 @@ def test_tones_are_colours_on_a_terminal(terminal: Terminal, tone: Tone) -> None
     assert plain == "and so on"
 
 
+def test_a_question_is_not_drawn_over(terminal: Terminal) -> None:
+    """While a passphrase is typed its prompt stays: the status pauses, and what is to be told comes after it."""
+    say = Say(terminal.out, environ={"NO_COLOR": "1"})
+    say.status("proving nas, 1 s")
+    with say.question():
+        terminal.out.write("Passphrase: ")
+        terminal.out.flush()
+        say.status("proving nas, 2 s")
+        say.line("25.0.0.9 is not nas", Tone.WARN)
+        assert terminal.rows == ["Passphrase: "]
+        terminal.out.write("\n")
+    assert terminal.rows == ["Passphrase: ", "25.0.0.9 is not nas", "proving nas, 2 s"]
+
+
 def test_no_color_is_respected(terminal: Terminal) -> None:
     """The status line stays: it is no colour."""
     say = Say(terminal.out, environ={"NO_COLOR": "1"})
