@@ -7,6 +7,8 @@ parser      the command line itself, with every command and option
 completion  what a shell is told at a Tab, out of that parser
 """
 
+import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -16,6 +18,7 @@ from collections.abc import Sequence
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
+    _give_outputs()
     if os.getpid() == 1:
         _heed_sigterm(0 if "run" in words else 143)
     if words[:1] == ["proxy"]:  # ssh waits for it: no parser of 20 commands first
@@ -37,9 +40,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `ipwatch history | head`
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EIO}:  # of the output; what else can fail has sentences of its own
+            raise
+        return _unwritten(error)
     except KeyboardInterrupt:
         return 130
     return status
+
+
+def _give_outputs() -> None:
+    """A program started without them (`>&-`) has None in their place; nobody reads what it says."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - to the end of the program; starts without pathlib
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - see above
+
+
+def _unwritten(error: OSError) -> int:
+    """Standard output takes nothing more: a full disk, a terminal that was closed."""
+    with contextlib.suppress(OSError):
+        print(f"ipwatch: the output can not be written: {(error.strerror or 'error').lower()}", file=sys.stderr)
+    with contextlib.suppress(OSError):
+        sys.stdout.close()
+    return 1
 
 
 def _heed_sigterm(status: int) -> None:

@@ -23,7 +23,10 @@ def with_world(arguments: argparse.Namespace, act: Callable[[World], int]) -> in
     try:
         settings = load(getattr(arguments, "config", None), os.environ, Path.cwd())
         world = world_of(settings, say)
-        signal.signal(signal.SIGTERM, lambda *_: world.ending.set())
+        for name in ("SIGTERM", "SIGHUP"):  # SIGHUP: the terminal was closed; Windows has none, nohup ignores it
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, lambda *_: world.ending.set())
         for warning in settings.warnings:
             say.line(f"warning: {warning}")
         return act(world)

@@ -83,11 +83,11 @@ _OPTIONS: tuple[_Option, ...] = (
     _switch("wake", "--wait", help="show the stages until it answers"),
     _switch("doctor", "--wake", help="wake a host that sleeps, and look at it then"),
     _option("ssh", "words", metavar="COMMAND", nargs=argparse.REMAINDER, help="options of ssh and a command"),
-    _option("up", "forwards", metavar="FORWARD", nargs="*",
+    _option("up", "forwards", metavar="FORWARD", nargs="*", default=[],
             help="names from laptop.toml, or forwards such as 8000:8501; default: all"),
     _switch("up", "--stay", help="never give up, not even at the start"),
     _option("open", "app", metavar="APP", help="jupyter, notebook, streamlit, uvicorn, docker, or your own"),
-    _option("open", "words", metavar="ARGUMENT", nargs="*", help="for the app: a script, a module:app"),
+    _option("open", "words", metavar="ARGUMENT", nargs="*", default=[], help="for the app: a script, a module:app"),
     _switch("open", "--no-browser", help="print the address, open nothing"),
     _option("open", "--port", type=int, default=0, help="the local port; default: any that is free"),
     _option("open", "--folder", default="", help="the folder there in which it is started"),
@@ -134,7 +134,7 @@ def _command_at(words: Sequence[str]) -> int | None:
         if word in _WITH_VALUE:
             next(rest, None)
         elif not word.startswith("-"):
-            return word
+            return at
     return None
 
 
