@@ -216,7 +216,8 @@ def test_compose_is_as_told() -> None:
     """What the guide says of docker/compose.yaml is what stands there."""
     compose = (GUIDE.parent / "docker" / "compose.yaml").read_text()
     for word in ("build:", "dockerfile:", "network_mode: host", 'user: "${PUID:-1026}:${PGID:-100}"', "read_only: true",
-                 "/volume1/docker/ipwatch/data:/data", "/volume1/docker/ipwatch/secrets/dyn", "no-new-privileges", "ALL"):  # fmt: skip
+                 "/volume1/docker/ipwatch/data:/data", "/volume1/docker/ipwatch/secrets/dyn",
+                 "no-new-privileges", "ALL"):  # fmt: skip
         assert word in compose
     for name in set(re.findall(r"^\| `(IPWATCH_\w+)` \|", TEXT, re.MULTILINE)):
         assert name in compose
