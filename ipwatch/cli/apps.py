@@ -44,7 +44,12 @@ def opened(world: World, arguments: argparse.Namespace, show: Browse, within: ti
         supervisor.start()
         try:
             opening = Opening(world, host, recipe, supervisor, port=arguments.port, within=within)
-            shown = opening.open()
+            try:
+                shown = opening.open()
+            except (Trouble, KeyboardInterrupt):
+                if opening.started:
+                    _goes_on(world, host, recipe)
+                raise
             _tell(world, host, recipe, shown, as_json=arguments.json)
             if shown.ready and shown.browsable and not arguments.no_browser and not show(shown):
                 world.say.line("no browser here: open the address above yourself")
@@ -64,8 +69,12 @@ def _tell(world: World, host: Host, recipe: Recipe, shown: Opened, *, as_json: b
     else:
         print(shown.text, flush=True)
     if place.ours:
-        stop = f"to end it: ipwatch open {host.name} {recipe.name} --stop"
-        world.say.line(f"{recipe.name} goes on there when this ends; {stop}", Tone.PLAIN)
+        _goes_on(world, host, recipe)
+
+
+def _goes_on(world: World, host: Host, recipe: Recipe) -> None:
+    stop = f"to end it: ipwatch open {host.name} {recipe.name} --stop"
+    world.say.line(f"{recipe.name} goes on there when this ends; {stop}", Tone.PLAIN)
 
 
 def _stop(world: World, host: Host, arguments: argparse.Namespace) -> int:

@@ -35,7 +35,7 @@ LAPTOP: Words = {
     "proxy": ("editors", "for ssh's ProxyCommand: standard input and output to the host's current address"),
     "ssh-config": ("editors", "an Include file so that ssh, scp, rsync, git and VS Code know every host"),
     "doctor": ("doctor", "go through the whole chain to each host: what is well, what is not, and what mends it"),
-    "completion": ("completion", "print the completion script for a shell"),
+    "completion": ("completion", "print the completion script for a shell; its first lines tell how to install it"),
 }
 COMMANDS: Words = SERVICE | LAPTOP
 GROUPS = {

@@ -290,13 +290,15 @@ def test_a_line_that_is_lost_again_and_again_is_told(start: Callable[..., Open],
 
 
 def test_an_app_that_is_still_starting_is_not_started_twice(start: Callable[..., Open], house: House) -> None:
-    """An `open` that was ended too early leaves the app starting; the next one waits for it and learns its token."""
+    """An `open` that was ended too early leaves the app starting and says so; the next one waits for it and learns its
+    token."""
     remote_apps.jupyter(house)
     first = start("jupyter", "--slow=2")
     assert wait(house.pids)
     first.close()
     assert isinstance(first.ended, Trouble)
     assert first.ended.kind is Kind.INTERRUPTED
+    assert "to end it: ipwatch open desktop jupyter --stop" in said(first.world)
     second = start("jupyter", "--slow=2")
     assert re.search("token=[0-9a-f]{48}$", second.url())
     assert second.shown[0].place.pid == house.pids()[0]

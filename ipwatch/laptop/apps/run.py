@@ -52,6 +52,7 @@ class Opening:
                  within: timedelta = START_WITHIN) -> None:  # fmt: skip
         self._world, self._host, self._recipe, self._supervisor, self._port = world, host, recipe, supervisor, port
         self._within = within
+        self.started = False  # by this one, and not known to have ended
         self._known_link: Link | None = None
         self._patience = LINK_WITHIN + (host.wake.takes if host.wake else timedelta())
 
@@ -181,7 +182,8 @@ class Opening:
                 raise Trouble(Kind.APP_FAILED, f"{self._host.name} did not say how {recipe.title} was started")
             if not told.started and recipe.finds == "jupyter":
                 return self._listed(told.running)
-            self._say(f"{self._host.name}: started {recipe.title}, port {told.running.port} there")
+            self._say(f"{self._host.name}: started {recipe.title}, port {told.running.port} there, waiting for it")
+            self.started = True
             try:
                 return self._answering(_ours(told.running, token))
             except _Dead as dead:
@@ -228,6 +230,7 @@ class Opening:
         return f"{self._recipe.title} on {self._host.name} runs, but did not answer within {seconds:g} s"
 
     def _died(self, told: Told, token: str) -> Trouble:
+        self.started = False
         words = app.last_words(told.lines, token)
         for line in words:
             self._say(f"  | {line}", Tone.BAD)
