@@ -196,7 +196,8 @@ class Forwarder:
             link.carry(one.client, one.target, OPEN_WITHIN, greeting=greeting, ended=self._ended)
         except Refused as error:
             self._ended()
-            self._events.said(f"{one.target} can not be reached from there: {error}")
+            text, target = str(error), str(one.target)
+            self._events.said(text if target in text else f"{target} can not be reached from there: {text}")
             self._turn_away(one, socks.Reply.REFUSED)
         except Unreachable:
             self._ended()

@@ -308,3 +308,29 @@ def test_up_without_a_host(tmp_path: Path) -> None:
     """What is missing is named, and nothing that may be left out."""
     status, text = typed(tmp_path / "laptop.toml", "up")
     assert (status, text.splitlines()[-1]) == (2, "ipwatch up: error: the following arguments are required: HOST")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize(("engine", "never"), [("paramiko", ()), ("openssh", ("paramiko", "cryptography"))])
+def test_what_a_tunnel_does_not_load(tmp_path: Path, desktop: Sshd, engine: str, never: tuple[str, ...]) -> None:
+    """The helper loads nothing of the service's, and with the system's ssh no SSH of its own."""
+    config = toml(tmp_path, desktop.toml("desktop", f'engine = "{engine}"'))
+    command = [sys.executable, "-X", "importtime", "-m", "ipwatch", "--config", str(config), "up", "desktop"]
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stderr=out, stdin=subprocess.DEVNULL)
+        try:
+            assert wait(lambda: b"desktop: up at" in log.read_bytes() or process.poll() is not None, 30)
+        finally:
+            process.terminate()
+            assert process.wait(15) == 0, log.read_text()
+    loaded = {row.rpartition("|")[2].strip().partition(".")[0] for row in log.read_text().splitlines() if "|" in row}
+    assert "ipwatch" in loaded
+    assert not loaded & {"apscheduler", "aiosmtplib", "starlette", "sqlite3", *never}
+
+
+def test_what_the_service_does_not_load() -> None:
+    """The container has no SSH."""
+    code = "import sys, ipwatch.service.main, ipwatch.cli.work; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=WITHIN, check=True)
+    assert not {name.partition(".")[0] for name in done.stdout.split()} & {"paramiko", "cryptography", "wakeonlan"}

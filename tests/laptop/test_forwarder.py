@@ -227,6 +227,18 @@ def test_refused_target(place: Place) -> None:
     assert "can not be reached from there: connect failed" in place.said[0]
 
 
+def test_refusal_that_names_its_target(place: Place) -> None:
+    """What the engine says of the target is not said twice."""
+    forward = Forward("work", Sort.LOCAL, "", place.port, Target("127.0.0.1", free_port()))
+    place.forwarder.add(forward)
+    link = PlainLink()
+    link.refuses = f"the server does not allow forwarding to {forward.target}"
+    place.forwarder.up(link)
+    with place.connect() as sock:
+        assert is_reset(sock)
+    assert place.said == [link.refuses]
+
+
 def test_taken_port(place: Place, echo: Echo) -> None:
     """A taken port is a Trouble that names forward, port and owner."""
     place.local(echo)
