@@ -36,11 +36,14 @@ class Lazy:
 def world_of(settings: Laptop, say: Say) -> World:
     """Everything wired to the outside."""
     from ipwatch.laptop.find import Finder
+    from ipwatch.laptop.remember import answered
     from ipwatch.laptop.terminal import ask
+
+    ending = threading.Event()
 
     def ask_quietly(prompt: Prompt) -> str | None:
         with say.question():
-            return ask(prompt)
+            return answered(ask, prompt, ending)
 
     return World(
         settings=settings,
@@ -56,7 +59,7 @@ def world_of(settings: Laptop, say: Say) -> World:
         ask=ask_quietly,
         say=say,
         chance=random.random,
-        ending=threading.Event(),
+        ending=ending,
     )
 
 

@@ -246,7 +246,7 @@ class Supervisor:
             told = self._found()
         except Exception as error:
             kind, sentence = reason(error, self._host.name)
-            told = self._vain(kind, sentence)
+            told = None if self._world.ending.is_set() else self._vain(kind, sentence)  # that is why it failed
             if kind is Kind.NOT_WELL and not isinstance(error, Trouble):
                 raise
         finally:

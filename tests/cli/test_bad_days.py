@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -248,89 +247,3 @@ def test_ctrl_c(tmp_path: Path, desktop: Sshd) -> None:
             process.wait(5)
     assert process.returncode == int(Kind.INTERRUPTED), text
     assert "Traceback" not in text
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize("engine", ["paramiko", "openssh"])
-def test_the_terminal_is_closed(tmp_path: Path, desktop: Sshd, engine: str) -> None:
-    """A window that is closed ends its tunnel in order: no ssh and no folder of it is left."""
-    config = toml(tmp_path, desktop.toml("desktop", f'engine = "{engine}"'))
-    command = [sys.executable, "-m", "ipwatch", "--config", str(config), "up", "desktop"]
-    log = tmp_path / "log"
-    with log.open("wb") as out, tempfile.TemporaryDirectory() as run:  # its name is short enough for sockets
-        environ = os.environ | {"XDG_RUNTIME_DIR": run}
-        process = subprocess.Popen(command, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True, env=environ)
-        try:
-            assert wait(lambda: b"desktop: up at" in log.read_bytes() or process.poll() is not None, 30), (
-                log.read_text()
-            )
-            assert bool(list(Path(run).iterdir())) == (engine == "openssh")
-            process.send_signal(signal.SIGHUP)
-            assert process.wait(15) == 0, log.read_text()
-        finally:
-            process.kill()
-            process.wait(5)
-        assert list(Path(run).iterdir()) == []
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_nohup(tmp_path: Path, desktop: Sshd) -> None:
-    """Started by nohup it outlives its terminal."""
-    config = toml(tmp_path, desktop.toml("desktop"))
-    command = ["nohup", sys.executable, "-m", "ipwatch", "--config", str(config), "up", "desktop"]
-    log = tmp_path / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stderr=out, stdout=out, stdin=subprocess.DEVNULL, start_new_session=True)
-        try:
-            assert wait(lambda: b"desktop: up at" in log.read_bytes() or process.poll() is not None, 30), (
-                log.read_text()
-            )
-            process.send_signal(signal.SIGHUP)
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(1)
-        finally:
-            process.terminate()
-            assert process.wait(15) == 0, log.read_text()
-
-
-def test_outputs_that_take_nothing(tmp_path: Path, desktop: Sshd) -> None:
-    """A full disk is told in a sentence; an output that was closed from the start disturbs nothing."""
-    config = toml(tmp_path, desktop.toml("desktop"))
-    command = [sys.executable, "-m", "ipwatch", "--config", str(config), "where", "desktop"]
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=WITHIN, check=False)
-    assert (done.returncode, done.stderr) == (1, "ipwatch: the output can not be written: no space left on device\n")
-    closed = subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command], timeout=WITHIN, check=False)
-    assert closed.returncode == 0
-
-
-def test_up_without_a_host(tmp_path: Path) -> None:
-    """What is missing is named, and nothing that may be left out."""
-    status, text = typed(tmp_path / "laptop.toml", "up")
-    assert (status, text.splitlines()[-1]) == (2, "ipwatch up: error: the following arguments are required: HOST")
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize(("engine", "never"), [("paramiko", ()), ("openssh", ("paramiko", "cryptography"))])
-def test_what_a_tunnel_does_not_load(tmp_path: Path, desktop: Sshd, engine: str, never: tuple[str, ...]) -> None:
-    """The helper loads nothing of the service's, and with the system's ssh no SSH of its own."""
-    config = toml(tmp_path, desktop.toml("desktop", f'engine = "{engine}"'))
-    command = [sys.executable, "-X", "importtime", "-m", "ipwatch", "--config", str(config), "up", "desktop"]
-    log = tmp_path / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stderr=out, stdin=subprocess.DEVNULL)
-        try:
-            assert wait(lambda: b"desktop: up at" in log.read_bytes() or process.poll() is not None, 30)
-        finally:
-            process.terminate()
-            assert process.wait(15) == 0, log.read_text()
-    loaded = {row.rpartition("|")[2].strip().partition(".")[0] for row in log.read_text().splitlines() if "|" in row}
-    assert "ipwatch" in loaded
-    assert not loaded & {"apscheduler", "aiosmtplib", "starlette", "sqlite3", *never}
-
-
-def test_what_the_service_does_not_load() -> None:
-    """The container has no SSH."""
-    code = "import sys, ipwatch.service.main, ipwatch.cli.work; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=WITHIN, check=True)
-    assert not {name.partition(".")[0] for name in done.stdout.split()} & {"paramiko", "cryptography", "wakeonlan"}
