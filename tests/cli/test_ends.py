@@ -1,4 +1,4 @@
-"""How commands end: by signals, with a closed terminal, at a question, with outputs that take nothing; what they load."""
+"""How commands end: by signals, with a closed terminal, at a question, on a full disk; and what they do not load."""
 
 import os
 import pty

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.find import Finding, Sight
 from ipwatch.laptop.supervisor import Supervisor
 from ipwatch.laptop.world import World
+from ipwatch.net.clock import SystemClock
 from ipwatch.settings.laptop_model import Host, Wake
 from tests.fakes.laptop_world import laptop_world, said
 from tests.fakes.links import PlainLink, PlainSession, candidate
@@ -91,6 +92,35 @@ def test_up_and_carries(tmp_path: Path, echo: Echo) -> None:
         assert tunnel.ask() == b"hellogoodbye"
     assert "desktop: up at 127.0.0.1:22 (zone: ns1.example.org), proved by its ssh-ed25519 key" in said(tunnel.world)
     assert f"  work         localhost:{tunnel.port} -> " in said(tunnel.world)
+
+
+class Clock(SystemClock):
+    """Somebody sets the wall clock."""
+
+    off = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.off
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_wall_clock_that_jumps(tmp_path: Path, hours: int) -> None:
+    """An hour forward or back ends no link: at most it is asked for a sign of life."""
+    clock, link = Clock(), PlainLink()
+    world = laptop_world(tmp_path, HOST, finder=ScriptedFinder(link), clock=clock)
+    supervisor = Supervisor(world, HOST, [])
+    supervisor.start()
+    try:
+        assert supervisor.link(timedelta(seconds=10)) is link
+        clock.off = timedelta(hours=hours)
+        before = link.pings
+        assert wait(lambda: link.pings > before, 10)
+        assert wait(lambda: supervisor.link(timedelta()) is link)
+        assert not link.is_cut.is_set()
+        assert "lost" not in said(world)
+    finally:
+        supervisor.stop()
+        world.http.close()  # type: ignore[attr-defined]
 
 
 def test_back_after_a_loss(tmp_path: Path, echo: Echo) -> None:
