@@ -29,7 +29,9 @@ class Watch:
         self._wall, self._steady = wall, steady
         if slept:
             self._addresses, self._looked = self._now_held(), now
-            return f"this machine slept for {max(passed, gap).total_seconds():.0f} s, looking whether the link stands"
+            away = f"{max(passed, gap).total_seconds():.0f} s"
+            doubt = "" if gap > timedelta(seconds=3) else ", or its clock was set"
+            return f"this machine slept for {away}{doubt}, looking whether the link stands"
         if now - self._looked < _LOOK:
             return ""
         self._looked = now
