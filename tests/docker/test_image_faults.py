@@ -71,6 +71,7 @@ def test_puid(nas: Nas) -> None:
             "1: account.home: the key 'password'",
         ),
     ],
+    ids=["unknown-key", "no-toml", "missing-key"],
 )
 def test_broken_configuration(nas: Nas, text: str, told: str) -> None:
     """A fault of the configuration is told with file and line, and the exit status is 2."""
