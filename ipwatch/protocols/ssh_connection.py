@@ -8,6 +8,8 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ipwatch.protocols.ssh_fields import Fields
+
 HEAD = 14  # bytes before the content of a data message
 LARGEST = 32 * 1024  # bytes of content we send at once: what OpenSSH takes of a forwarded connection (channels.h, 9.2)
 
@@ -123,48 +125,27 @@ def message(packet: bytes) -> Message:
     read = _READ.get(packet[5])
     if read is None:
         return Other(0)
-    body = _Body(packet, 6)
+    body = Fields(packet, 6, fault=BadMessage("a message shorter than it says"))
     body.number()  # our end's
     return read(body)
 
 
-class _Body:
-    def __init__(self, data: bytes, at: int) -> None:
-        self._data, self._at = data, at
-
-    def number(self) -> int:
-        return int.from_bytes(self._take(4), "big")
-
-    def text(self) -> str:
-        return self._take(self.number()).decode("utf-8", "replace")
-
-    def flag(self) -> bool:
-        return self._take(1) != b"\0"
-
-    def _take(self, length: int) -> bytes:
-        taken = self._data[self._at : self._at + length]
-        if len(taken) < length:
-            raise BadMessage("a message shorter than it says")
-        self._at += length
-        return taken
-
-
-def _not_opened(body: _Body) -> NotOpened:
+def _not_opened(body: Fields) -> NotOpened:
     code, text = body.number(), body.text()
     return NotOpened(_REASONS.get(code) or text.lower() or "it does not say why")
 
 
-def _extended(body: _Body) -> Other:
+def _extended(body: Fields) -> Other:
     body.number()
     return Other(body.number())
 
 
-def _asked(body: _Body) -> Asked:
+def _asked(body: Fields) -> Asked:
     body.text()
     return Asked(body.flag())
 
 
-_READ: dict[int, Callable[[_Body], Message]] = {
+_READ: dict[int, Callable[[Fields], Message]] = {
     _OPENED: lambda body: Opened(body.number(), body.number(), body.number()),
     _FAILED: _not_opened,
     _ADJUST: lambda body: Adjust(body.number()),

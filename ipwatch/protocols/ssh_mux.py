@@ -7,6 +7,8 @@ own; that is the adapter's part (net.openssh_mux).
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ipwatch.protocols.ssh_fields import Fields
+
 VERSION = 4
 LONGEST = 256 * 1024  # channels.c: larger packets are refused by ssh as well
 
@@ -94,13 +96,13 @@ class Frames:
                 raise BadMux(f"a message of {length} bytes")
             if len(self._held) < 4 + length:
                 return
-            body = _Body(bytes(self._held[4 : 4 + length]))
+            body = Fields(bytes(self._held[4 : 4 + length]), fault=BadMux("a message shorter than it says"))
             del self._held[: 4 + length]
             if (reply := _reply(body)) is not None:
                 yield reply
 
 
-def _reply(body: "_Body") -> Reply | None:
+def _reply(body: Fields) -> Reply | None:
     match body.number():  # section 11
         case 0x00000001:
             return Hello(body.number())
@@ -114,24 +116,6 @@ def _reply(body: "_Body") -> Reply | None:
             return Done(body.number(), body.number())
         case _:
             return None
-
-
-class _Body:
-    def __init__(self, data: bytes) -> None:
-        self._data, self._at = data, 0
-
-    def number(self) -> int:
-        return int.from_bytes(self._take(4), "big")
-
-    def text(self) -> str:
-        return self._take(self.number()).decode("utf-8", "replace")
-
-    def _take(self, length: int) -> bytes:
-        taken = self._data[self._at : self._at + length]
-        if len(taken) < length:
-            raise BadMux("a message shorter than it says")
-        self._at += length
-        return taken
 
 
 def _packet(*parts: bytes) -> bytes:
