@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
     _give_outputs()
-    if os.getpid() == 1:
+    if os.getpid() == 1 or "run" in words:
         _heed_sigterm(0 if "run" in words else 143)
     if words[:1] == ["proxy"]:  # ssh waits for it: no parser of 20 commands first
         from ipwatch.cli.editors import proxy
@@ -67,8 +67,9 @@ def _unwritten(error: OSError) -> int:
 
 
 def _heed_sigterm(status: int) -> None:
-    """End with that status at SIGTERM. The kernel keeps it from a container's first process as long as that has no
-    handler (pid_namespaces(7)), and on a slow machine the imports take a while. The service sets its own later."""
+    """End with that status at SIGTERM: on a slow machine the imports take a while, and a service that is stopped
+    meanwhile has stopped well. The kernel keeps the signal from a container's first process as long as that has no
+    handler (pid_namespaces(7)). The service sets its own later."""
     import signal
 
     signal.signal(signal.SIGTERM, lambda *_: os._exit(status))

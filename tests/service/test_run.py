@@ -125,6 +125,7 @@ def test_refused_then_unlocked(house: House, config: Path) -> None:
     config.write_text(good.replace('password = "correct horse"', 'password = "wrong"'))
     for _ in range(2):
         with Service(config) as service:
+            assert wait(lambda: service.said(1))
             assert wait(lambda: house.zone.shows(DNS_NAME) == (house.address,)), service.said(20)
             assert wait(lambda: "badauth" in mails(house)), service.said(20)
             time.sleep(1.2)
