@@ -50,8 +50,8 @@ class Sshd:
     reached it stands there)."""
 
     def __init__(self, folder: Path, *, ip: str = "127.0.0.1", port: int | None = None,
-                 kinds: Sequence[str] = ("ed25519",), identity: Path | None = None, forwarding: bool = True, options: str = "",
-                 prefix: Sequence[str] = ()) -> None:  # fmt: skip
+                 kinds: Sequence[str] = ("ed25519",), identity: Path | None = None, forwarding: bool = True,
+                 options: str = "", prefix: Sequence[str] = ()) -> None:  # fmt: skip
         self.program = needs("sshd")
         self.folder, self.ip, self.port, self.prefix = folder, ip, port or free_port(), list(prefix)
         folder.mkdir(parents=True, exist_ok=True)

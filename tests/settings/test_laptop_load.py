@@ -205,7 +205,8 @@ def test_a_url_needs_no_mac(tmp_path: Path) -> None:
         ('app = { x = { command = "serve" } }', ("4: host[1].app.x: write {port} into the command, or its fixed port"
                                                 " beside it: port = 8888")),
         ('app = { x = { command = "serve", port = 8080, path = "lab" } }',
-         '4: host[1].app.x.path: the path of a page begins with "/" and holds no space (%20); path = "" for what is no page'),
+         ('4: host[1].app.x.path: the path of a page begins with "/" and holds no space (%20); '
+          'path = "" for what is no page')),
         ('app = { x = { command = "serve", prt = 8080, port = 8080 } }',
          "4: host[1].app.x.prt: unknown key; did you mean 'port'?"),
     ],
