@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
     _give_outputs()
-    if os.getpid() == 1 or "run" in words:
+    if os.getpid() == 1:
         _heed_sigterm(0 if "run" in words else 143)
     if words[:1] == ["proxy"]:  # ssh waits for it: no parser of 20 commands first
         from ipwatch.cli.editors import proxy
@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     words = in_order(words)
     arguments = parser_for(words).parse_args(words)
+    if arguments.command == "run":
+        _heed_sigterm(0)
     module = importlib.import_module(f"ipwatch.cli.{COMMANDS[arguments.command][0]}")
     try:
         status: int = getattr(module, arguments.command.replace("-", "_"))(arguments)
