@@ -28,7 +28,7 @@ servers:
 	PYTHON=$(PYTHON) sh tests/apps.sh
 
 test: setup servers
-	$(BIN)/python -m pytest -n 4 --dist loadfile --cov --cov-report= $(ARGS)
+	$(BIN)/python -m pytest -n 4 --cov --cov-report= $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .

@@ -1,9 +1,31 @@
-"""Long tests first: files run side by side, and whoever starts last should not be the longest."""
+"""Which tests run side by side: files do, tests of one file do not."""
+
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from xdist.scheduler.loadfile import LoadFileScheduling
+
+# They start apps at the usual ports (8888, 8501 ...), which a machine has once: one after the other.
+ALONE = ("tests/laptop/test_apps.py", "tests/laptop/test_apps_there.py", "tests/real/test_apps_real.py")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that hold a slow test come first; the order within a file stays."""
+    """Files that hold a slow test come first, since whoever starts last should not be the longest; the order within a
+    file stays."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadFileScheduling":
+    """A file at a time, as `--dist loadfile`; the files of ALONE are one."""
+    from xdist.scheduler.loadfile import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return ALONE[0] if file in ALONE else file
+
+    return Files(config, log)

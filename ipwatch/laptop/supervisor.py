@@ -6,6 +6,7 @@ One thread decides (`_run`); searches, wakes and whatever may wait run in thread
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
@@ -135,6 +136,9 @@ class Supervisor:
         try:
             while not (self._stopping.is_set() or self._world.ending.is_set() or self._trouble):
                 self._take(watch)
+        except Exception as error:  # a fault of ours: the user is told, and the exit status says so too
+            self._trouble = Trouble(*reason(error, self._host.name))
+            raise
         finally:
             self._finish()
 
@@ -205,16 +209,27 @@ class Supervisor:
             link.cut()
 
     def _finish(self) -> None:
+        """Every step is done whatever another one raises: whoever waits is told, and no listener stays."""
         self._cancel.set()
-        self._let_go()
-        self._forwarder.close()
-        self._report.done()
+        with ExitStack() as last:  # the last one named comes first
+            last.callback(self._is_over)
+            last.callback(self._cut_late)
+            last.callback(self._join_workers)
+            last.callback(self._report.done)
+            last.callback(self._forwarder.close)
+            last.callback(self._let_go)
+
+    def _join_workers(self) -> None:
         for worker in [one for one in list(self._workers) if one.ident is not None]:  # started by now
             worker.join(5)
+
+    def _cut_late(self) -> None:
         while not self._inbox.empty():  # a link that arrived while we were ending
             late = self._inbox.get()
             if isinstance(late, _Arrived):
                 late.link.cut()
+
+    def _is_over(self) -> None:
         with self._changed:
             self._ended = True
             self._changed.notify_all()

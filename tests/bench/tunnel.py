@@ -17,7 +17,7 @@ import pytest
 from tests.bench import far
 from tests.bench.figures import Figure, NotMeasured
 from tests.bench.slow_line import Line
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.sshd import Sshd
 
 SECONDS = 2.0  # of a bulk transfer

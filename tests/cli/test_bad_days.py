@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from ipwatch.core.trouble import Kind
-from tests.fakes.named import bind, free_port
+from tests.fakes.named import bind
 from tests.fakes.netns import Namespace, needs_namespaces
+from tests.fakes.ports import free_port
 from tests.fakes.sshd import Sshd, make_key, sshd
 from tests.fakes.waiting import wait
 

@@ -19,7 +19,7 @@ import pytest
 from ipwatch.cli import main
 from ipwatch.core.trouble import Kind
 from tests.fakes.dns_server import DnsServer, zone
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.sshd import Sshd, sshd
 
 NAME = "home.example.org"

@@ -34,8 +34,9 @@ def serving(act: Callable[[socket.socket], None], path: Path | None = None) -> I
             while True:
                 peer, _ = listener.accept()
                 open_ones.append(peer)
-                threads.append(threading.Thread(target=one, args=(peer,), daemon=True))
-                threads[-1].start()
+                thread = threading.Thread(target=one, args=(peer,), daemon=True)
+                thread.start()
+                threads.append(thread)
 
     acceptor = threading.Thread(target=accept, daemon=True)
     acceptor.start()

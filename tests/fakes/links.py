@@ -67,8 +67,6 @@ class PlainLink:
         far.settimeout(None)
         client.sendall(greeting)
         pair = (client, far)
-        with self._lock:
-            self._pairs.add(pair)
         left = [2]
 
         def copy(one: socket.socket, other: socket.socket) -> None:
@@ -86,10 +84,15 @@ class PlainLink:
                 far.close()
                 ended()
 
-        for a, b in (pair, pair[::-1]):
-            thread = threading.Thread(target=copy, args=(a, b), daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        with self._lock:
+            if self.is_cut.is_set():
+                far.close()
+                raise Unreachable("the link is gone")
+            self._pairs.add(pair)
+            for a, b in (pair, pair[::-1]):
+                thread = threading.Thread(target=copy, args=(a, b), daemon=True)
+                thread.start()
+                self._threads.append(thread)
 
     def reach(self, target: Target, within: timedelta) -> socket.socket:
         """The connection at the far end; raises OSError."""
@@ -105,15 +108,15 @@ class PlainLink:
         raise Unreachable("this link runs nothing")
 
     def cut(self) -> None:
-        self.is_cut.set()
         with self._lock:
-            pairs = list(self._pairs)
+            self.is_cut.set()
+            pairs, threads = list(self._pairs), list(self._threads)
         for pair in pairs:
             for sock in pair:
                 with suppress(OSError):
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
+        for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(5)
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ import pytest
 
 from ipwatch.net.dns import DnspythonResolver
 from ipwatch.ports import Endpoint, PortError
+from tests.fakes.ports import free_port
 
 SECRET = "c2VjcmV0LWtleS1mb3ItdGVzdHMtb25seS0wMTIzNDU="
 KEYS = {"home-key": "hmac-sha256", "md5-key": "hmac-md5", "sha1-key": "hmac-sha1", "sha384-key": "hmac-sha384",
@@ -38,14 +38,6 @@ def needs(program: str) -> str:
     if path is None:
         pytest.skip(f"{program} is not installed")
     return path
-
-
-def free_port() -> int:
-    """A port that is free for UDP and TCP just now."""
-    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        port: int = tcp.getsockname()[1]
-        udp.bind(("127.0.0.1", port))
-        return port
 
 
 @contextmanager

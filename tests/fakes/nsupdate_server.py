@@ -22,7 +22,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from ipwatch.ports import Endpoint
-from tests.fakes.named import free_port, needs, running
+from tests.fakes.named import needs, running
+from tests.fakes.ports import free_port
 
 PACKAGES = ("nsupdate==0.13.0", "argon2-cffi", "setuptools<81")
 PASSWORD = "right-password-of-the-host"

@@ -90,8 +90,8 @@ class HttpServer:
             self.connections += 1
             self._sockets.append(sock)
             thread = threading.Thread(target=self._talk, args=(sock,), daemon=True)
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)
 
     def _talk(self, sock: socket.socket) -> None:
         try:

@@ -64,8 +64,9 @@ def serving(handle: Callable[[socket.socket], None], path: str = "") -> Iterator
             while True:
                 sock, _ = listener.accept()
                 open_.append(sock)
-                threads.append(threading.Thread(target=one, args=(sock,), daemon=True))
-                threads[-1].start()
+                thread = threading.Thread(target=one, args=(sock,), daemon=True)
+                thread.start()
+                threads.append(thread)
 
     acceptor = threading.Thread(target=accept, daemon=True)
     acceptor.start()

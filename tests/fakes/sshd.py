@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ipwatch.core.host import HostKey
-from tests.fakes.named import free_port, needs
+from tests.fakes.named import needs
+from tests.fakes.ports import free_port
 from tests.fakes.waiting import wait
 
 _CONFIG = """\

@@ -24,7 +24,7 @@ from tests.fakes import remote_apps
 from tests.fakes.http_unix import engine
 from tests.fakes.laptop_world import laptop_world, said
 from tests.fakes.local_link import House, LocalLink
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.waiting import wait
 from tests.laptop.test_supervisor import ScriptedFinder
 
@@ -456,11 +456,10 @@ def test_the_remote_engine_behind_a_socket_here(start: Callable[..., Open], hous
 
 def test_an_engine_that_went_away_is_told(start: Callable[..., Open], house: House) -> None:
     """A container engine that is not there after a loss is told, and the tunnel stays: it may be restarting."""
-    with engine(house.home / "docker.sock"):
+    with engine(house.home / "docker.sock") as asked:
         house.environ["XDG_RUNTIME_DIR"] = str(house.home)
         one = start("docker")
-        assert wait((one.world.settings.state / "docker-desktop.sock").exists)
-        assert wait(lambda: len(one.links) == 1)
+        assert wait(lambda: asked.count("/_ping") == 1), one.said
     one.links[-1].die()
     assert wait(lambda: "docker does not answer any more" in one.said), one.said
     assert one.ended is None

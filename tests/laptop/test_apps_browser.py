@@ -19,7 +19,7 @@ from ipwatch.laptop.apps.page import Opener, status
 from ipwatch.net import loopback
 from ipwatch.ports import Unreachable
 from tests.fakes.ca import Authority
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 
 
 @pytest.mark.parametrize(

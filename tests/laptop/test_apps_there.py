@@ -19,7 +19,7 @@ from ipwatch.protocols.told import Told
 from ipwatch.settings.laptop_model import App
 from tests.fakes import remote_apps
 from tests.fakes.local_link import House, LocalLink
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.waiting import wait
 
 

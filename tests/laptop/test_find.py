@@ -27,7 +27,8 @@ from tests.fakes.dns_server import DnsServer, zone
 from tests.fakes.doh_server import DohServer
 from tests.fakes.http_server import FakeHttpServer, Reply, Seen
 from tests.fakes.laptop_world import laptop_world
-from tests.fakes.named import bind, free_port
+from tests.fakes.named import bind
+from tests.fakes.ports import free_port
 from tests.fakes.sshd import Sshd, sshd
 from tests.fakes.waiting import wait
 

@@ -13,7 +13,7 @@ from ipwatch.core.forward import Forward, Sort, Target
 from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.forwarder import HELD_MOST, HOLD, Events, Forwarder
 from tests.fakes.links import PlainLink
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.waiting import wait
 
 
@@ -34,8 +34,8 @@ class Echo:
             except OSError:
                 return
             thread = threading.Thread(target=self._echo, args=(client,), daemon=True)
-            self.threads.append(thread)
             thread.start()
+            self.threads.append(thread)
 
     @staticmethod
     def _echo(client: socket.socket) -> None:

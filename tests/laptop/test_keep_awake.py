@@ -21,7 +21,7 @@ from ipwatch.ports import Refused, Unreachable
 from ipwatch.settings.laptop_model import Host
 from tests.fakes.laptop_world import laptop_world, said
 from tests.fakes.links import PlainLink
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.ssh_tools import echo, linked, serving
 from tests.fakes.sshd import Sshd, sshd
 from tests.fakes.waiting import wait

@@ -23,7 +23,8 @@ from tests.fakes.dns_server import Answer, DnsServer, answer, zone
 from tests.fakes.doh_server import DohServer
 from tests.fakes.http_server import FakeHttpServer, Reply, Seen
 from tests.fakes.laptop_world import laptop_world
-from tests.fakes.named import SECRET, bind, free_port
+from tests.fakes.named import SECRET, bind
+from tests.fakes.ports import free_port
 from tests.fakes.waiting import wait
 
 NAME = "home.example.org"

@@ -22,7 +22,7 @@ from ipwatch.laptop.proxy import run as run_errand
 from ipwatch.laptop.proxy_flight import Flight
 from ipwatch.laptop.proxy_memory import Glances
 from ipwatch.settings.laptop_quick import quick
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.sshd import Sshd, sshd
 from tests.fakes.waiting import wait
 

@@ -16,7 +16,7 @@ from ipwatch.laptop.ssh import ssh
 from ipwatch.ports.remote import Destination, Sent
 from ipwatch.settings.laptop_model import Host, Wake
 from tests.fakes.laptop_world import laptop_world, said
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.sshd import Sshd, make_key, sshd
 
 pytestmark = pytest.mark.real

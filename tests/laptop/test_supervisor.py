@@ -21,7 +21,7 @@ from ipwatch.net.clock import SystemClock
 from ipwatch.settings.laptop_model import Host, Wake
 from tests.fakes.laptop_world import laptop_world, said
 from tests.fakes.links import PlainLink, PlainSession, candidate
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.waiting import wait
 from tests.laptop.test_forwarder import Echo, spoken
 
@@ -254,3 +254,26 @@ def test_ending_ends_it(tmp_path: Path, echo: Echo) -> None:
     names = {"tunnel", "listeners", "connection", "search"}
     left = [t.name for t in set(threading.enumerate()) - before if t.name.split()[0] in names]
     assert left == []
+
+
+class Broken(PlainLink):
+    """A link with a fault in it."""
+
+    def heard(self) -> timedelta:
+        raise RuntimeError("no clock")
+
+    def cut(self) -> None:
+        super().cut()
+        raise RuntimeError("no knife")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_our_own(tmp_path: Path, echo: Echo) -> None:
+    """A fault in our own parts ends the tunnel with a sentence, lets go of the port, and leaves nobody waiting."""
+    with closing(Tunnel(tmp_path, echo, ScriptedFinder(Broken()))) as tunnel:
+        trouble = tunnel.supervisor.wait()
+    assert trouble is not None
+    assert trouble.kind is Kind.NOT_WELL
+    assert str(trouble) == "a fault of ipwatch's own (RuntimeError: no clock)"
+    with pytest.raises(ConnectionRefusedError):
+        tunnel.ask()

@@ -27,7 +27,7 @@ from ipwatch.ports import Endpoint, InterfaceAddress, Unreachable
 from ipwatch.settings.laptop_model import Host, Laptop, Wake
 from tests.fakes.dns_server import DnsServer, zone
 from tests.fakes.laptop_world import laptop_world, said
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.ssh_shows import server, shows, string
 from tests.fakes.sshd import Sshd, sshd
 

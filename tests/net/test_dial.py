@@ -12,7 +12,7 @@ import pytest
 
 from ipwatch.core.candidate import Spot
 from ipwatch.net.dial import NO_ANSWER, NO_NETWORK, REFUSED, Dialled, Dialler, reason_of, routed, source_of
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 
 
 @contextmanager

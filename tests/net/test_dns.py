@@ -17,7 +17,8 @@ from ipwatch.core.address import Address, Family
 from ipwatch.net.dns import DnspythonResolver
 from ipwatch.ports import Busy, DnsChange, Endpoint, Garbled, PortError, Refused, Secret, TsigKey, Unreachable
 from tests.fakes.dns_server import DnsServer, answer, zone
-from tests.fakes.named import KEYS, SECRET, bind, free_port, knot, nsd
+from tests.fakes.named import KEYS, SECRET, bind, knot, nsd
+from tests.fakes.ports import free_port
 
 SOON, SHORT = timedelta(seconds=5), timedelta(seconds=0.3)
 NAME = "home.example.org"

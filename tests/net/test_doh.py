@@ -13,7 +13,7 @@ from tests.fakes.ca import Authority
 from tests.fakes.dns_server import answer, zone
 from tests.fakes.doh_server import TYPE, DohServer
 from tests.fakes.http_server import Reply
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 
 SOON = timedelta(seconds=5)
 ZONE = zone({("home.example.org.", "A"): ["203.0.113.7"], ("home.example.org.", "AAAA"): ["2001:db8::7"]})

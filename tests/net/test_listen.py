@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ipwatch.net import listen
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 
 
 def test_both_loopbacks() -> None:

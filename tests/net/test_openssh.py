@@ -23,7 +23,7 @@ from ipwatch.net.openssh_link import OpenSshLink
 from ipwatch.ports import Refused, Unreachable
 from ipwatch.ports.remote import Login, LoginRefused, NotSsh, Prompt, Stranger
 from tests.fakes.far_end import descriptors, digest, echo, greets_and_hangs_up, pair, read_all, serving, silent
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.sshd import Sshd, connected, make_key, sshd
 from tests.fakes.waiting import wait
 

@@ -15,7 +15,7 @@ from ipwatch.core.forward import Target
 from ipwatch.net.ssh import ParamikoProver
 from ipwatch.ports import Refused, Unreachable
 from ipwatch.ports.remote import Link
-from tests.fakes.named import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.ssh_tools import LONG, echo, linked, pair, read_all, serving
 from tests.fakes.sshd import Sshd, sshd
 from tests.fakes.waiting import wait

@@ -19,8 +19,8 @@ from ipwatch.net.ssh import ParamikoProver
 from ipwatch.ports import Refused, Unreachable
 from ipwatch.ports.remote import Link, Login
 from tests.bench.slow_line import Line, SlowLine
-from tests.fakes.named import free_port
 from tests.fakes.paramiko_server import ParamikoServer, Rules
+from tests.fakes.ports import free_port
 from tests.fakes.ssh_tools import LONG, drain, echo, gone, linked, pair, read_all, serving
 from tests.fakes.sshd import Sshd, sshd
 from tests.fakes.waiting import wait

@@ -16,8 +16,9 @@ import pytest
 
 from ipwatch.core.trouble import Kind
 from tests.fakes.away import NEW, OLD, Away, Up, away
-from tests.fakes.named import free_port, needs
+from tests.fakes.named import needs
 from tests.fakes.netns import needs_namespaces
+from tests.fakes.ports import free_port
 from tests.fakes.waiting import wait
 from tests.laptop.test_forwarder import Echo
 

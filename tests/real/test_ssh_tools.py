@@ -11,7 +11,8 @@ import pytest
 
 from ipwatch.laptop.sshconfig import Installation
 from ipwatch.settings.laptop_load import load
-from tests.fakes.named import free_port, needs
+from tests.fakes.named import needs
+from tests.fakes.ports import free_port
 from tests.fakes.sshd import Sshd, make_key
 
 pytestmark = pytest.mark.real
