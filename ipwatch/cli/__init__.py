@@ -21,6 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     _give_outputs()
     if os.getpid() == 1:
         _heed_sigterm(0 if "run" in words else 143)
+    if "proxy" in words[1:] and words[0].startswith("-"):  # `ipwatch --config FILE proxy HOST`
+        from ipwatch.cli.parser import command_first
+
+        words = command_first(words)
     if words[:1] == ["proxy"]:  # ssh waits for it: no parser of 20 commands first
         from ipwatch.cli.editors import proxy
 

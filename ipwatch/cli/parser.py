@@ -44,6 +44,9 @@ GROUPS = {
 }
 _INDENT = 16  # columns before the help of a command: the longest has 10 letters
 _WITH_VALUE = {"--config", "--log-format"}  # before the command
+_LOGGING = frozenset({"run", "once"})
+_QUIET = frozenset({"where", "trust", "wake", "sleep", "ssh", "up", "open", "proxy", "ssh-config", "doctor"})
+_UNCONFIGURED = frozenset({"kinds", "demo", "completion"})
 
 _Option = tuple[str, tuple[str, ...], bool, "dict[str, Any]"]
 
@@ -61,7 +64,8 @@ def _switch(words: str, *flags: str, exclusive: bool = False, **more: "Any") -> 
 # In the order of the help. Arguments are in the order in which they are typed.
 _OPTIONS: tuple[_Option, ...] = (
     _switch("once", "--dry-run", help="ask and plan, but send and write nothing"),
-    _switch("ip", "-4", help="the IPv4 address", exclusive=True, dest="family", action="store_const", const="ipv4"),
+    _switch("ip", "-4", help="the IPv4 address; default: the first of families in [watch]", exclusive=True,
+            dest="family", action="store_const", const="ipv4"),
     _switch("ip", "-6", help="the IPv6 address", exclusive=True, dest="family", action="store_const", const="ipv6"),
     _switch("ip status explain where wake up open doctor", "--json", help="as JSON"),
     _switch("history", "--json", help="as JSON", exclusive=True),
@@ -69,18 +73,18 @@ _OPTIONS: tuple[_Option, ...] = (
     _option("unlock", "name", metavar="NAME", help="a record's or an account's name"),
     _switch("notify", "--test", help="send a test message now", required=True),
     _switch("demo", "--keep", help="leave the house running until Ctrl-C"),
-    _switch("where trust wake sleep ssh up open ssh-config doctor", "-q", "--quiet", help="only results and faults"),
-    _option("where doctor", "host", metavar="HOST", nargs="?", help="default: every host"),
+    _option("where doctor", "host", metavar="HOST", nargs="?", help="a [[host]] of laptop.toml; default: every host"),
     _switch("where", "--no-proof", help="do not connect to the candidates"),
     _option("trust wake sleep ssh up open", "host", metavar="HOST", help="a [[host]] of laptop.toml"),
     _switch("trust", "--yes", help="pin without asking (compare the fingerprints yourself)"),
     _option("trust", "--known-hosts", metavar="FILE", nargs="?", const="~/.ssh/known_hosts",
-            help="import from a known_hosts file"),
-    _option("trust", "--name", metavar="NAME", help="the host's name or address in that file, where it differs"),
-    _option("trust", "--at", metavar="ADDRESS[:PORT]", help="collect the keys there and nowhere else"),
+            help="import from a known_hosts file; default: ~/.ssh/known_hosts"),
+    _option("trust", "--name", metavar="NAME", help="what the host is called in that file; default: as in laptop.toml"),
+    _option("trust", "--at", metavar="ADDRESS[:PORT]",
+            help="collect the keys there and nowhere else; default port: the host's"),
     _switch("trust", "--show", help="show what is pinned, change nothing"),
     _switch("trust", "--forget", help="unpin the host's keys"),
-    _switch("wake", "--wait", help="show the stages until it answers"),
+    _switch("wake", "--wait", help="show the stages until it answers; at most wake.takes, by default 4 minutes"),
     _switch("doctor", "--wake", help="wake a host that sleeps, and look at it then"),
     _option("ssh", "words", metavar="COMMAND", nargs=argparse.REMAINDER, help="options of ssh and a command"),
     _option("up", "forwards", metavar="FORWARD", nargs="*", default=[],
@@ -89,10 +93,13 @@ _OPTIONS: tuple[_Option, ...] = (
     _option("open", "app", metavar="APP", help="jupyter, notebook, streamlit, uvicorn, docker, or your own"),
     _option("open", "words", metavar="ARGUMENT", nargs="*", default=[], help="for the app: a script, a module:app"),
     _switch("open", "--no-browser", help="print the address, open nothing"),
-    _option("open", "--port", type=int, default=0, help="the local port; default: any that is free"),
-    _option("open", "--folder", default="", help="the folder there in which it is started"),
+    _option("open", "--port", type=int, default=0, metavar="PORT",
+            help="the local port, 1 to 65535; default: any that is free"),
+    _option("open", "--folder", default="",
+            help="the folder there in which it is started; default: that of your own app, else the home folder"),
     _switch("open", "--stop", help="end what `ipwatch open` started there"),
-    _switch("ssh-config", "--install", help="write the file and Include it in ~/.ssh/config", exclusive=True),
+    _switch("ssh-config", "--install", exclusive=True,
+            help="write the file and Include it in ~/.ssh/config; default: print it"),
     _switch("ssh-config", "--uninstall", help="take both away again", exclusive=True),
     _option("proxy", "host", metavar="HOST"),
     _option("proxy", "port", metavar="PORT", nargs="?", type=int),
@@ -138,6 +145,12 @@ def _command_at(words: Sequence[str]) -> int | None:
     return None
 
 
+def command_first(words: Sequence[str]) -> list[str]:
+    """The words with the options that stand before the command put behind it."""
+    at = _command_at(words)
+    return list(words) if at is None else [words[at], *words[:at], *words[at + 1 :]]
+
+
 def in_order(words: Sequence[str]) -> list[str]:
     """The words as argparse wants them: behind `ssh` the host first, then the options of ssh."""
     at = _command_at(words)
@@ -162,9 +175,8 @@ def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
 
 def build(only: str | None = None) -> argparse.ArgumentParser:
     """The parser of every command, or of that one."""
-    common = _common()
     parser = Parser(
-        prog="ipwatch", parents=[common], allow_abbrev=False,
+        prog="ipwatch", parents=[_common(only)], allow_abbrev=False,
         description="Watches a home's public address, publishes it in DNS, verifies it there, tells of each change; "
                     "and on the laptop finds the house again, wakes its machines and keeps tunnels to them open.",
     )  # fmt: skip
@@ -172,7 +184,7 @@ def build(only: str | None = None) -> argparse.ArgumentParser:
     words = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for word, (_, text) in COMMANDS.items():
         if only in {None, word}:
-            _add(words.add_parser(word, help=text, description=text, parents=[common]), word)
+            _add(words.add_parser(word, help=text, description=text, parents=[_common(word)]), word)
     return parser
 
 
@@ -186,14 +198,36 @@ def _add(sub: argparse.ArgumentParser, word: str) -> None:
             (apart if exclusive and apart else sub).add_argument(*flags, **more)
 
 
-def _common() -> Parser:
+def _common(word: str | None) -> Parser:
+    """The options that are taken before and after the command: those of that command, or of all.
+
+    Where --config, --log-format and --verbose change nothing they are taken too, and not shown.
+    """
     common = Parser(add_help=False)
-    add = common.add_argument
-    suppress = argparse.SUPPRESS  # so that an option before the command is not undone by its default after it
-    add("--config", metavar="FILE", default=suppress, help="the configuration file")
-    add("--log-format", choices=("text", "json"), default=suppress, help="how log lines are written")
-    add("-v", "--verbose", action="store_true", default=suppress, help="log quiet rounds and every event as well")
+    suppress = argparse.SUPPRESS  # also as default, so that an option before the command is not undone after it
+
+    def add(*flags: str, shown: bool, help: str, **more: "Any") -> None:  # noqa: A002 - argparse's word
+        common.add_argument(*flags, default=suppress, help=help if shown else suppress, **more)
+
+    add("--config", metavar="FILE", shown=word not in _UNCONFIGURED, help=_config_help(word))
+    logs = word is None or word in _LOGGING
+    add("--log-format", choices=("text", "json"), shown=logs, help="how log lines are written; default: text")
+    add("-v", "--verbose", action="store_true", shown=logs, help="log quiet rounds and every event as well")
+    if word is None or word in _QUIET:
+        add("-q", "--quiet", action="store_true", shown=True,
+            help="only results and faults" + (" (the laptop's commands)" if word is None else ""))  # fmt: skip
     return common
+
+
+def _config_help(word: str | None) -> str:
+    """Where the file is looked for: settings.locate and settings.laptop_place."""
+    if word is None:
+        return "the configuration file; the help of a command says where it is looked for"
+    if word in LAPTOP:
+        return ("default: $IPWATCH_LAPTOP_CONFIG, else ./laptop.toml, else ipwatch/laptop.toml in your configuration "
+                "folder")  # fmt: skip
+    return ("default: $IPWATCH_CONFIG, else ./ipwatch.toml, else /config/ipwatch.toml, else ipwatch/ipwatch.toml in "
+            "your configuration folder")  # fmt: skip
 
 
 def _version() -> str:

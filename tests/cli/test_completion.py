@@ -16,7 +16,7 @@ import pytest
 
 from ipwatch.cli import main
 from ipwatch.cli.completion import FILES, Place, complete
-from ipwatch.cli.parser import COMMANDS, GROUPS, build
+from ipwatch.cli.parser import COMMANDS, GROUPS, build, parser_for
 
 PROGRAM = Path(sys.executable).with_name("ipwatch")
 LAPTOP = """\
@@ -74,14 +74,20 @@ def offered(folder: Path, *words: str) -> list[str]:
         (["trust", "nas", "--known-hosts", "--at", ""], []),
         (["trust", "--known-hosts", "file", "n"], ["nas"]),
         (["trust", "--known-hosts", "--s"], ["--show"]),
-        (["ip", "-4", "-"], ["--help", "--config", "--log-format", "--verbose", "--json"]),
-        (["ip", "-"], ["--help", "--config", "--log-format", "--verbose", "-4", "-6", "--json"]),
+        (["ip", "-4", "-"], ["--help", "--config", "--json"]),
+        (["ip", "-"], ["--help", "--config", "-4", "-6", "--json"]),
+        (["once", "-"], ["--help", "--config", "--log-format", "--verbose", "--dry-run"]),
+        (["-"], ["--help", "--config", "--log-format", "--verbose", "--quiet", "--version"]),
+        (["--q"], ["--quiet"]),
+        (["-q", "ss"], ["ssh", "ssh-config"]),
+        (["-q", "wake", "d"], ["desktop"]),
+        (["proxy", "-"], ["--help", "--config", "--quiet", "--pass-fd"]),
         (["ip", "--json", "-6"], ["-6"]),
         (["where", "-q"], ["-q"]),
         (["wake", "--w"], ["--wait"]),
         (["wake", "-x", "--w"], ["--wait"]),
         (["wake", "--", "-"], []),
-        (["status", ""], ["--help", "--config", "--log-format", "--verbose", "--json"]),
+        (["status", ""], ["--help", "--config", "--json"]),
         (["status", "what", "--j"], ["--json"]),
         (["ssh", "desktop", "-"], []),  # options of the system's ssh, not ours
         (["ssh", "desktop", "ls", "-", ""], []),
@@ -99,7 +105,8 @@ def test_every_command_and_option_of_the_parser_is_offered(folder: Path) -> None
     assert {word for word, _ in complete([], "", {}, folder)} == set(COMMANDS)
     parsers = next(a for a in build()._actions if isinstance(a, argparse._SubParsersAction)).choices
     for word, parser in parsers.items():
-        want = {a.option_strings[-1]: a.help for a in parser._actions if a.option_strings}
+        shown = [action for action in parser._actions if action.option_strings and action.help != argparse.SUPPRESS]
+        want = {action.option_strings[-1]: action.help for action in shown}
         assert dict(complete([word], "-", {}, folder)) == want
 
 
@@ -213,7 +220,8 @@ def test_fish(folder: Path) -> None:
     """Words with what they mean, hosts, values behind "=", file names."""
     assert run(folder, shell_or_skip("fish"), "--no-config", "-c", FISH) == [
         "desktop", "lab\t8890", "--log-format=json", "--config=laptop.toml", "laptop.toml",
-        f"history\t{COMMANDS['history'][1]}", "--wait\tshow the stages until it answers",
+        f"history\t{COMMANDS['history'][1]}",
+        "--wait\tshow the stages until it answers; at most wake.takes, by default 4 minutes",
     ]  # fmt: skip
 
 
@@ -304,6 +312,28 @@ def test_help_shows_every_command_in_its_group(capsys: pytest.CaptureFixture[str
     assert "--config FILE" in help_text
 
 
+EVERYWHERE = (["--config", "x.toml"], ["--config=x.toml"], ["--log-format", "json"], ["-v"], ["--verbose"])
+QUIET = (["-q"], ["--quiet"])
+NEEDED = {"unlock": ["x"], "notify": ["--test"], "open": ["nas", "jupyter"], "completion": ["bash"]}
+NEEDED |= {word: ["nas"] for word in ("trust", "wake", "sleep", "ssh", "up", "proxy")}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_global_options_before_and_after_the_command(command: str) -> None:
+    """Each means the same in both places: of the service's commands, of the laptop's, and together."""
+    takes_quiet = "--quiet" in {flag for action in Place(build(command), {}, Path()).parser._actions
+                                for flag in action.option_strings}  # fmt: skip
+    assert takes_quiet == (command in set(GROUPS["the laptop, from anywhere (laptop.toml)"]) - {"completion"})
+    options = [*EVERYWHERE, *(QUIET if takes_quiet else ())]
+    for option in [*options, [word for given in options for word in given]]:
+        before, after = ([*option, command], [command, *option])
+        first, second = (
+            vars(parser_for(words).parse_args([*words, *NEEDED.get(command, [])])) for words in (before, after)
+        )
+        assert first == second
+        assert first.keys() & {"config", "log_format", "verbose", "quiet"}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -313,6 +343,7 @@ def test_help_shows_every_command_in_its_group(capsys: pytest.CaptureFixture[str
         ([], "the following arguments are required: COMMAND"),
         (["--config"], "argument --config: expected one argument"),
         (["ip", "-4", "-6"], "argument -6: not allowed with argument -4"),
+        (["-q", "once"], "unrecognized arguments: -q"),
     ],
 )
 def test_a_slip_is_told_in_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,13 +65,13 @@ class Screen(io.StringIO):
         return True
 
 
-def where(config: Path, *words: str, out: io.StringIO | None = None) -> Done:
-    """Run it in this process, its output into a pipe (or what is given)."""
+def where(config: Path, *words: str, out: io.StringIO | None = None, first: Sequence[str] = ()) -> Done:
+    """Run it in this process, its output into a pipe (or what is given). first: words before the command."""
     out, err = out or io.StringIO(), io.StringIO()
     before = signal.getsignal(signal.SIGTERM)
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = main(["where", "--config", str(config), *words])
+            status = main([*first, "where", "--config", str(config), *words])
     finally:
         signal.signal(signal.SIGTERM, before)
     return Done(status, out.getvalue(), err.getvalue())
@@ -123,6 +123,7 @@ def test_quiet_gives_the_address_alone(house: House) -> None:
     """With --quiet and a host nothing but the proved address is printed; for all hosts each has its name before it."""
     assert where(house.config, "-q", "desktop").stdout == "127.0.0.1\n"
     assert where(house.config, "-q").stdout == "desktop 127.0.0.1\n"
+    assert where(house.config, "desktop", first=("-q",)).stdout == "127.0.0.1\n"
 
 
 def test_json_is_complete(house: House) -> None:

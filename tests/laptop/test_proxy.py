@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ipwatch.cli import main
 from ipwatch.cli.editors import proxy
 from ipwatch.core.candidate import Spot
 from ipwatch.core.trouble import Kind, Trouble
@@ -213,6 +214,17 @@ def test_a_wrong_command_line_is_named(tmp_path: Path, proxied: Proxied, words: 
     assert (status, out) == (2, "")
     assert clause in err
     assert err.count("\n") == 1
+
+
+def test_options_before_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`ipwatch -q --config FILE proxy HOST` is what `ipwatch proxy HOST -q --config FILE` is."""
+    configured(tmp_path, host(22))
+    options = ["-q", "--config", str(tmp_path / "laptop.toml")]
+    held = signal.getsignal(signal.SIGINT)
+    for words in ([*options, "proxy", "laptop"], ["proxy", "laptop", *options]):
+        assert main(words) == Kind.CONFIGURATION
+        assert "no host is called laptop" in capsys.readouterr().err
+    signal.signal(signal.SIGINT, held)
 
 
 def test_help_is_there(proxied: Proxied) -> None:
