@@ -1,5 +1,6 @@
-"""Which tests run side by side: files do, tests of one file do not."""
+"""Which tests run side by side: files do, tests of one file do not. And what the programs they start inherit."""
 
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,13 @@ if TYPE_CHECKING:
 
 # They start apps at the usual ports (8888, 8501 ...), which a machine has once: one after the other.
 ALONE = ("tests/laptop/test_apps.py", "tests/laptop/test_apps_there.py", "tests/real/test_apps_real.py")
+
+
+def pytest_configure() -> None:
+    """A shell ignores these for what it starts in the background, and everything that is started here would too."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
