@@ -42,8 +42,11 @@ def test_port_53_is_hijacked(settled: Lab) -> None:
     assert "answers DNS in everybody's place" in told.stderr
 
 
-def test_the_laptops_line_is_cut_without_a_word(settled: Lab) -> None:
+@pytest.mark.parametrize("engine", ["paramiko", "openssh"])
+def test_the_laptops_line_is_cut_without_a_word(settled: Lab, engine: str) -> None:
     """Packets of the laptop vanish for eight seconds: its port stays open, and answers again when they pass."""
+    settled.laptop.configure(engine=engine)
+    by = "" if engine == "paramiko" else f", engine {engine}"
     with settled.laptop.up() as up:
         assert settled.laptop.shows(), up.text
         began = time.monotonic()
@@ -53,7 +56,7 @@ def test_the_laptops_line_is_cut_without_a_word(settled: Lab) -> None:
         settled.isp.mend("campus")
         mended = time.monotonic()
         assert settled.laptop.shows(), up.text
-        note(f"the laptop's line cut without a word for 8 s (noticed after {lost - began:.1f} s)",
+        note(f"the laptop's line cut without a word for 8 s{by} (noticed after {lost - began:.1f} s)",
              "what was in flight, reset at once", time.monotonic() - mended, "it is mended")  # fmt: skip
 
 
