@@ -6,7 +6,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import IPv6Address, ip_address
 
 from ipwatch.core.address import Address, proxied
 from ipwatch.core.state import Shown
@@ -112,28 +111,3 @@ def schedule(since: timedelta) -> timedelta:
     """
     since = max(since, timedelta(0))
     return next((moment - since for moment in _MOMENTS if moment - since >= _LEAST), _SLOW)
-
-
-def place(text: str, port: int = 53) -> tuple[str, int]:
-    """A server as users write it -> (host, port): "ns1.example.org", "127.0.0.1:5353", "[::1]:53", "::1".
-
-    Raises ValueError with a clause. The default port is DNS's (RFC 1035 4.2).
-    """
-    text = text.strip()
-    host, colon, digits = text.rpartition(":")
-    if not colon or text.endswith("]") or _is_ipv6(text):
-        host, digits = text, str(port)
-    inner = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    literal = inner != host or ":" in inner
-    if not inner or any(c.isspace() for c in inner) or (literal and not _is_ipv6(inner)):
-        raise ValueError(f'{text[:80]!r} is not a server such as "ns1.example.org", "127.0.0.1:53" or "[::1]:53"')
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 5 and 0 < int(digits) < 65536):
-        raise ValueError(f"{text[:80]!r} has no port between 1 and 65535")
-    return inner, int(digits)
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        return isinstance(ip_address(text), IPv6Address)
-    except ValueError:
-        return False

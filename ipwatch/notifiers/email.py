@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 from ipwatch.core.dnsname import BadName, canonical
 from ipwatch.ports import Mail, Mailer, MailServer, Message, Notifier, NotifierOptions, Plugin, Secret, Tools
+from ipwatch.protocols.hostport import BadHostPort, split
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}  # RFC 6409 3.1, RFC 8314 7.3, RFC 5321 4.5.4.2
 _LOCAL_EXTRA = "!#$%&'*+/=?^_`{|}~-."  # RFC 5322 3.2.3 atext, and the dot
@@ -52,17 +53,11 @@ class Settings(NotifierOptions, frozen=True, kw_only=True):
 
 def place(server: str, security: str) -> tuple[str, int]:
     """ "host", "host:port", "[IPv6]:port" or a bare IPv6 address -> (host, port); raises ValueError."""
-    host, port = server, ""
-    if server.startswith("["):
-        host, bracket, port = server[1:].partition("]")
-        if not bracket or (port and not port.startswith(":")):
-            raise ValueError(f"server {server[:80]!r} is not a host and a port")
-        port = port[1:]
-    elif server.count(":") == 1:
-        host, _, port = server.partition(":")
-    if (port or server.endswith(":")) and not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535):
-        raise ValueError(f"server {server[:80]!r} has no port between 1 and 65535")
-    return _host(host), int(port) if port else PORTS[security]
+    try:
+        host, port = split(server, PORTS[security])
+    except BadHostPort as error:
+        raise ValueError(f"server {error}") from None
+    return _host(host), port
 
 
 def _host(text: str) -> str:

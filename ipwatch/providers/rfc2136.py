@@ -14,7 +14,6 @@ from ipwatch.core.address import Address, Family
 from ipwatch.core.dnsname import canonical
 from ipwatch.core.dnsname import within as lies_within
 from ipwatch.core.outcome import Kind, Outcome, Scope
-from ipwatch.core.verification import place
 from ipwatch.ports import (
     AccountOptions,
     Clock,
@@ -31,7 +30,9 @@ from ipwatch.ports import (
     Update,
     outcome_of,
 )
+from ipwatch.protocols.hostport import split
 
+_PORT = 53  # RFC 1035 4.2
 _TTL = timedelta(seconds=60)  # an update must carry one (RFC 2136 2.5.1); short, since the address may change any time
 _BATCH = 100  # about 8 KiB a message, well under the 64 KiB of TCP (RFC 1035 4.2.2)
 _Key = tuple[str, Family]
@@ -50,7 +51,7 @@ class Rfc2136Options(AccountOptions, frozen=True, kw_only=True):
     allow_insecure: bool = False  # updates without a key: anybody who can send as this address can, too
 
     def __post_init__(self) -> None:
-        place(self.server)
+        split(self.server, _PORT)
         if self.zone is not None:
             canonical(self.zone)
         if bool(self.key_name) != bool(self.key_secret):
@@ -79,7 +80,7 @@ class Rfc2136:
     pause = timedelta(0)
 
     def __init__(self, options: Rfc2136Options, resolver: Resolver, clock: Clock) -> None:
-        self._host, self._port = place(options.server)
+        self._host, self._port = split(options.server, _PORT)
         self._zone = canonical(options.zone) if options.zone is not None else None
         self._key: TsigKey | None = None
         if options.key_name and options.key_secret:

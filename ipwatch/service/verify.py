@@ -11,10 +11,12 @@ from datetime import timedelta
 
 from ipwatch.core.address import Address, BadAddress, Family
 from ipwatch.core.state import Shown
-from ipwatch.core.verification import Sighting, Verification, compare, place
+from ipwatch.core.verification import Sighting, Verification, compare
 from ipwatch.ports import Clock, DnsAnswer, Endpoint, Garbled, NameServer, PortError, Resolver, Unreachable
+from ipwatch.protocols.hostport import BadHostPort, split
 
 _ZONE_KEPT = timedelta(hours=1)  # a zone's servers change rarely; NS records often live a day
+_DNS = 53  # the port (RFC 1035 4.2)
 _ZONES = 1024  # at most so many are remembered
 _WORKERS = 8  # most zones have two to six server addresses: one round of questions
 
@@ -62,9 +64,9 @@ class Verifier:
         missing: list[Sighting] = []
         for text in nameservers:
             try:
-                host, port = place(text)
+                host, port = split(text, _DNS)
                 addresses = self._resolver.lookup(host, self._left(end))
-            except (PortError, ValueError) as error:
+            except (PortError, BadHostPort) as error:
                 missing.append(Sighting(text, "", None, str(error)))
                 continue
             found += [NameServer(text, Endpoint(address, port)) for address in addresses]

@@ -2,10 +2,9 @@
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
-from ipaddress import ip_address
 
 from ipwatch.core.address import Family
-from ipwatch.ports import Endpoint
+from ipwatch.protocols.hostport import BadHostPort, split_address
 from ipwatch.settings.faults import Fault
 from ipwatch.settings.model import AccountSpec, RecordSpec, Settings, SourceSpec, Watch
 from ipwatch.settings.reader import Reader
@@ -43,26 +42,9 @@ def nameservers(reader: Reader, accounts: Mapping[str, AccountSpec]) -> None:
     for name, account in accounts.items():
         for number, text in enumerate(account.options.nameservers):
             try:
-                endpoint(text)
-            except ValueError as error:
+                split_address(text, 53)
+            except BadHostPort as error:
                 reader.fault(("account", name, "nameservers", number), str(error))
-
-
-def endpoint(text: str, port: int = 53) -> Endpoint:
-    """ "127.0.0.1:5353", "[::1]:5353" or an address alone, then with `port`; raises ValueError with a clause."""
-    host, number = text.strip(), str(port)
-    if host.startswith("["):
-        host, _, rest = host[1:].partition("]")
-        number = rest.removeprefix(":") if rest else number
-    elif host.count(":") == 1:
-        host, _, number = host.partition(":")
-    try:
-        ip = ip_address(host)
-    except ValueError:
-        raise ValueError('a name server is an address, as in "192.0.2.53" or "[2001:db8::53]:5353"') from None
-    if not (number.isascii() and number.isdigit() and 0 < int(number[:6]) < 65536):
-        raise ValueError("the port of a name server is a number from 1 to 65535")
-    return Endpoint(str(ip), int(number))
 
 
 def sources(reader: Reader, made: tuple[SourceSpec, ...], watch: Watch) -> None:

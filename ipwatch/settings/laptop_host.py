@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ipwatch.core.forward import HOW, BadForward, Forward, parse
+from ipwatch.protocols.magic_packet import parse_mac, parse_secureon
 from ipwatch.settings import laptop_values as values
 from ipwatch.settings.files import expanded
 from ipwatch.settings.laptop_keys import Keys
@@ -29,8 +30,8 @@ def host(reader: Reader, key: KeyPath, raw: dict[str, Any], names: tuple[str, ..
         keys=keys.several("keys", values.host_key, ()),
         engine=_engine(keys),
         lan=keys.read("lan", lambda text: values.spot(text, 22), None),
-        mac=keys.read("mac", values.mac, ""),
-        secureon=keys.read("secureon", values.secureon, b""),
+        mac=keys.read("mac", parse_mac, ""),
+        secureon=keys.read("secureon", parse_secureon, b""),
         wake=_wake(keys, keys.take("wake")),
         sleep=keys.one("sleep", str, "").strip(),
         keep_awake=_keep_awake(keys),

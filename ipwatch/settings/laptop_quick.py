@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ipwatch.core.candidate import Spot
+from ipwatch.protocols.hostport import split_address
 from ipwatch.settings import laptop_place
 
 _TOP = {"home", "state", "host"}
@@ -94,16 +95,10 @@ def _port(raw: Any) -> int:
 
 
 def _spot(raw: Any) -> Spot:
-    """ "192.168.1.20:22", or the address alone."""
+    """ "192.168.1.20:22", or the address alone; raises ValueError for what is none."""
     if not isinstance(raw, str):
         raise _Odd
-    ip, colon, port = raw.partition(":")
-    if colon and not (port.isascii() and port.isdigit()):  # IPv6
-        raise _Odd
-    made = Spot(ip, _port(int(port) if colon else 22))
-    if made.version != 4:  # raises ValueError for what is no address
-        raise _Odd
-    return made
+    return Spot(*split_address(raw, 22))
 
 
 def _state(raw: Any, folder: Path, environ: Mapping[str, str], cwd: Path) -> Path:

@@ -6,9 +6,9 @@ from ipaddress import ip_address
 from ipwatch.core.candidate import Spot
 from ipwatch.core.dnsname import canonical
 from ipwatch.core.host import BadKey, HostKey
+from ipwatch.protocols.hostport import split_address
 
 _HOST = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]{0,63}\Z")
-_HEX = re.compile(r"[0-9a-f]*\Z")
 # What the shell reads anything into: ssh refuses such users on its command line (ssh.c, valid_ruser, OpenSSH 9.6).
 _UNSAFE = frozenset("'`\";&<>|(){}$")
 
@@ -43,19 +43,7 @@ def place(text: str) -> str:
 
 def spot(text: str, port: int) -> Spot:
     """ "192.168.1.20:22", "[fd00::2]:22" or an address alone, then with `port`."""
-    host, number = text.strip(), str(port)
-    if host.startswith("["):
-        host, _, rest = host[1:].partition("]")
-        number = rest.removeprefix(":") if rest else number
-    elif host.count(":") == 1:
-        host, _, number = host.partition(":")
-    try:
-        ip = ip_address(host)
-    except ValueError:
-        raise ValueError(f'this is an address, as in "192.168.1.20:{port}" or "[fd00::2]:{port}"') from None
-    if not re.fullmatch(r"[0-9]{1,5}", number) or not 0 < int(number) < 65536:
-        raise ValueError("its port is a number from 1 to 65535")
-    return Spot(str(ip), int(number))
+    return Spot(*split_address(text, port))
 
 
 def address(text: str) -> str:
@@ -64,24 +52,6 @@ def address(text: str) -> str:
         return str(ip_address(text.strip()))
     except ValueError:
         raise ValueError('this is an address, as in "192.168.1.255"') from None
-
-
-def mac(text: str) -> str:
-    """Any common spelling of a MAC address -> "aa:bb:cc:dd:ee:ff"."""
-    digits = re.sub(r"[:.\-\s]", "", text).lower()
-    if len(digits) != 12 or not _HEX.match(digits):
-        raise ValueError('this is a MAC address: twelve hexadecimal digits, as in "aa:bb:cc:dd:ee:ff"')
-    if int(digits[:2], 16) & 1:  # IEEE 802-2014 8.2.2: the I/G bit
-        raise ValueError("this is the address of a group of machines, not of one (its first byte is odd)")
-    return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
-
-
-def secureon(text: str) -> bytes:
-    """A SecureOn password: 4 or 6 bytes in hexadecimal ("c0:a8:01:0a", "aabbccddeeff")."""
-    digits = re.sub(r"[:.\-\s]", "", text).lower()
-    if len(digits) not in {0, 8, 12} or not _HEX.match(digits):
-        raise ValueError('this is 4 or 6 bytes in hexadecimal, as in "01:23:45:67:89:ab"')
-    return bytes.fromhex(digits)
 
 
 def host_key(text: str) -> HostKey:

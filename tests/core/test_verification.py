@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ipwatch.core.address import Address
 from ipwatch.core.state import Shown
-from ipwatch.core.verification import DEADLINE, DRIFT_CHECK, Sighting, compare, place, schedule
+from ipwatch.core.verification import DEADLINE, DRIFT_CHECK, Sighting, compare, schedule
 
 NEW, OLD, PROXY = Address.parse("198.41.0.4"), Address.parse("192.5.5.241"), Address.parse("104.16.1.1")
 PROXY6 = Address.parse("2606:4700::1")
@@ -124,41 +124,3 @@ def test_schedule_is_bounded(since: timedelta) -> None:
 def test_constants() -> None:
     """A drift is looked for less often than a fresh change, whose looks end in the deadline."""
     assert timedelta(seconds=60) < DEADLINE < DRIFT_CHECK
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("ns1.example.org", ("ns1.example.org", 53)),
-        (" ns1.example.org:5353 ", ("ns1.example.org", 5353)),
-        ("127.0.0.1:5353", ("127.0.0.1", 5353)),
-        ("127.0.0.1", ("127.0.0.1", 53)),
-        ("[::1]:54", ("::1", 54)),
-        ("[::1]", ("::1", 53)),
-        ("2001:db8::1", ("2001:db8::1", 53)),
-    ],
-)
-def test_place(text: str, expected: tuple[str, int]) -> None:
-    """A server is written as host, host:port, [IPv6]:port or bare IPv6."""
-    assert place(text) == expected
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", ":53", "a:b", "a:0", "a:65536", "a:²", "a:-1", "[::1", "[a]:53", "a:b:53", "a b:53", "[1.2.3.4]:53", "a:"],
-)
-def test_no_place(text: str) -> None:
-    """Anything else is refused with a clause, not guessed at."""
-    with pytest.raises(ValueError, match=r"is not a server|has no port"):
-        place(text)
-
-
-@given(st.text(max_size=30))
-def test_place_of_any_text(text: str) -> None:
-    """Any text is a server or the one named error."""
-    try:
-        host, port = place(text)
-    except ValueError:
-        return
-    assert host
-    assert 0 < port < 65536

@@ -98,7 +98,7 @@ def test_some_fail(tmp_path: Path, waker: LoopbackWaker) -> None:
     [
         (desktop(None), 'no wake is configured for desktop: add mac = "aa:bb:cc:dd:ee:ff" and wake = { via = "nas" }'),
         (desktop(mac=""), 'desktop can not be woken without its mac = "aa:bb:cc:dd:ee:ff"'),
-        (desktop(mac="aa:bb:cc:dd:ee:0f; reboot"), "the mac of desktop can not be used: 'aa:bb:cc:dd:ee:0f; reboot'"),
+        (desktop(mac="aa:bb:cc:dd:ee:0f; reboot"), "the mac of desktop can not be used: a MAC address is twelve"),
         (desktop(Wake("nas"), mac=""), "desktop can not be woken without its mac"),
         (desktop(Wake("nas"), name="a;reboot"), "the host's name 'a;reboot' can not stand in a command"),
         (desktop(Wake("nas", broadcast=("$(reboot)",))), "the broadcast address '$(reboot)' of desktop is none"),

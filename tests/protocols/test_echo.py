@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ipwatch.core.address import Family
 from ipwatch.protocols.echo import BadAnswer, Form, read
-from ipwatch.protocols.hostport import BadHostPort, split
+from ipwatch.protocols.hostport import BadHostPort, split, split_address
 from ipwatch.protocols.operators import operator_of
 
 V4, V6 = Family.IPV4, Family.IPV6
@@ -183,7 +183,15 @@ def test_operator_of_a_host(host: str, operator: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "pair"),
-    [("a", ("a", 7)), ("a:1", ("a", 1)), ("[::1]:5", ("::1", 5)), ("[::1]", ("::1", 7)), ("::1", ("::1", 7))],
+    [
+        ("a", ("a", 7)),
+        (" a:1\n", ("a", 1)),
+        ("[::1]:5", ("::1", 5)),
+        ("[::1]", ("::1", 7)),
+        ("::1", ("::1", 7)),
+        ("127.0.0.1:5353", ("127.0.0.1", 5353)),
+        ("fe80::1%eth0", ("fe80::1%eth0", 7)),
+    ],
 )
 def test_host_and_port(text: str, pair: tuple[str, int]) -> None:
     """A host with or without a port is taken apart."""
@@ -191,12 +199,37 @@ def test_host_and_port(text: str, pair: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", ":1", "a:", "a:0", "a:65536", "a:x", "[::1", "[::1]x", "a b", "http://a", "u@a", "a:²"]
-)
-def test_bad_host_and_port(text: str) -> None:
-    """What is no host with a port is refused."""
-    with pytest.raises(BadHostPort):
+    ("text", "clause"),
+    [(text, "is not a host such as \"example.org\", \"192.0.2.1:7\"") for text in
+     ("", ":1", "[::1", "[::1]x", "[::1]x:5", "[a]:53", "[1.2.3.4]:53", "a:b:53", "a b", "a b:53", "a/b", "u@a")]
+    + [(text, "names no port from 1 to 65535") for text in
+       ("a:", "http://a", "a:0", "a:65536", "a:x", "a:²", "a:-1", "[::1]:", "[::1]:0")],
+)  # fmt: skip
+def test_bad_host_and_port(text: str, clause: str) -> None:
+    """What is no host with a port is refused with what is wrong, not guessed at."""
+    with pytest.raises(BadHostPort, match=clause):
         split(text, 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "pair"),
+    [("192.0.2.1", ("192.0.2.1", 53)), ("192.0.2.1:5353", ("192.0.2.1", 5353)),
+     ("2001:DB8::1", ("2001:db8::1", 53)), ("[2001:DB8::1]", ("2001:db8::1", 53)), (" [::1]:54 ", ("::1", 54))],
+)  # fmt: skip
+def test_address_and_port(text: str, pair: tuple[str, int]) -> None:
+    """An address of either family, with a port or without, comes in its usual spelling."""
+    assert split_address(text, 53) == pair
+
+
+@pytest.mark.parametrize(
+    ("text", "clause"),
+    [("ns1.example.org:53", 'is not an address such as "192.0.2.1:53" or "\\[2001:db8::1\\]:53"'),
+     ("192.0.2.1:0", "names no port"), ("[::1", "is not an address"), ("[192.0.2.1]", "is not an address")],
+)  # fmt: skip
+def test_bad_address_and_port(text: str, clause: str) -> None:
+    """A name, which would have to be looked up first, is none; nor is what is no host at all."""
+    with pytest.raises(BadHostPort, match=clause):
+        split_address(text, 53)
 
 
 @given(st.text(max_size=30))

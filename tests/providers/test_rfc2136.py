@@ -184,7 +184,7 @@ def test_no_time() -> None:
         ({}, "can be forged"),
         ({"key_name": "k"}, "belong together"),
         ({"key_name": "k", "key_secret": Secret("no base64!")}, "not base64"),
-        ({"allow_insecure": True, "server": ":53"}, "not a server"),
+        ({"allow_insecure": True, "server": ":53"}, "is not a host"),
         ({"allow_insecure": True, "zone": "a..b"}, "not a DNS label"),
     ],
 )

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
 from ipwatch.core.address import Family
-from ipwatch.settings.check import check_quorum, endpoint
+from ipwatch.settings.check import check_quorum
 from ipwatch.settings.load import load
 from tests.fakes.settings import read
 
@@ -41,18 +39,3 @@ def test_the_place_of_a_default_is_the_file_or_the_defaults(tmp_path: Path) -> N
     assert fault.place == f"{tmp_path}/ipwatch.toml"
     (fault,) = check_quorum(load(None, {}, tmp_path / "x", root=tmp_path / "x"), {Family.IPV4: {"a"}})
     assert fault.place == "built-in defaults"
-
-
-@pytest.mark.parametrize(
-    ("text", "want"),
-    [
-        ("192.0.2.1", "192.0.2.1:53"),
-        ("192.0.2.1:5353", "192.0.2.1:5353"),
-        ("2001:DB8::1", "[2001:db8::1]:53"),
-        ("[2001:db8::1]", "[2001:db8::1]:53"),
-        ("[::1]:5353", "[::1]:5353"),
-    ],
-)
-def test_a_name_server_s_address_is_read(text: str, want: str) -> None:
-    """Both families, with a port or without."""
-    assert str(endpoint(text)) == want

@@ -154,13 +154,16 @@ def test_a_url_needs_no_mac(tmp_path: Path) -> None:
                                   ' "ssh-ed25519 AAAA..."')),
         ('engine = "paramico"', ("4: host[1].engine: this is not one of the permitted words: 'paramico' is not; did you"
                                 " mean 'paramiko'?")),
-        ('lan = "nas.local:22"', '4: host[1].lan: this is an address, as in "192.168.1.20:22" or "[fd00::2]:22"'),
-        ('lan = "192.168.1.20:x"', "4: host[1].lan: its port is a number from 1 to 65535"),
-        ('mac = "aa:bb:cc:dd:ee"', ("4: host[1].mac: this is a MAC address: twelve hexadecimal digits, as in"
+        ('lan = "nas.local:22"', ("4: host[1].lan: 'nas.local:22' is not an address such as"
+                                  ' "192.0.2.1:22" or "[2001:db8::1]:22"')),
+        ('lan = "192.168.1.20:x"', "4: host[1].lan: '192.168.1.20:x' names no port from 1 to 65535"),
+        ('mac = "aa:bb:cc:dd:ee"', ("4: host[1].mac: a MAC address is twelve hexadecimal digits, as in"
                                    ' "aa:bb:cc:dd:ee:ff"')),
-        ('mac = "01:00:5e:00:00:01"', ("4: host[1].mac: this is the address of a group of machines, not of one (its"
-                                      " first byte is odd)")),
-        ('secureon = "secret"', '4: host[1].secureon: this is 4 or 6 bytes in hexadecimal, as in "01:23:45:67:89:ab"'),
+        ('mac = "01:00:5e:00:00:01"', ("4: host[1].mac: this is the MAC address of a group of machines, not of one"
+                                      " (its first byte is odd)")),
+        ('mac = "00:00:00:00:00:00"', "4: host[1].mac: no machine has a MAC address of zeros alone"),
+        ('secureon = "secret"', ("4: host[1].secureon: a SecureOn password is 4 or 6 bytes in hexadecimal, as in"
+                                 ' "0a:1b:2c:3d:4e:5f"')),
         ("keep_awake = 10", ("4: host[1].keep_awake: this is true or false, or a command that keeps it awake for"
                                 " ten minutes")),
         ('keep_awake = " "', ("4: host[1].keep_awake: this is true or false, or a command that keeps it awake for"
@@ -239,7 +242,7 @@ def test_each_fault_of_a_host_is_told(tmp_path: Path, line: str, fault: str) -> 
         ('[home]\nprobe = "example.org"', ['2: home.probe: this is a URL, as in "https://example.org/path"']),
         ('[home]\nnameserver = []', ["2: home.nameserver: unknown key; did you mean 'nameservers'?"]),
         ('[home]\nnameservers = ["ns1"]',
-         ['2: home.nameservers[1]: this is an address, as in "192.168.1.20:53" or "[fd00::2]:53"']),
+         ["2: home.nameservers[1]: 'ns1' is not an address such as \"192.0.2.1:53\" or \"[2001:db8::1]:53\""]),
         ('[home]\nallow_insecure = "yes"', ["2: home.allow_insecure: this is true or false, not text"]),
         ("[state]\npath = 7", ['2: state.path: this is the path of a file, text in "quotes"']),
         ("[[host]", ["1: column 7: expected ']]' at the end of an array declaration"]),
