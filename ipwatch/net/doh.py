@@ -28,7 +28,7 @@ class Doh:
             query = recursive_query(name, rdtype)
             wire = query.to_wire()
         headers = {"Content-Type": _TYPE, "Accept": _TYPE}
-        request = HttpRequest(url, "POST", headers, body=wire, insecure=_here(url))
+        request = HttpRequest(url, "POST", headers, body=wire, insecure=_here(url), repeatable=True)
         response = self._http.send(request, within)
         content = _content(response, where)
         with translated(where, sent=False):

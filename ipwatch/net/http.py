@@ -3,6 +3,9 @@
 requests' timeouts are per read: a server that drips a byte now and then holds it for ever, and nothing bounds a name's
 look-up. So each request runs in a short-lived thread of its own; the caller waits until the deadline and not longer,
 then cuts the connection, and the thread ends by itself. Sessions are lent to one thread at a time.
+
+Connections are kept, and a change of our address breaks them all: what comes back is a reset, or nothing at all. Of a
+question that may be put again this says nothing (RFC 9110 9.2.2): it is put once more on a connection of its own.
 """
 
 import socket
@@ -10,6 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from functools import cache
 from http.client import HTTPException, IncompleteRead
@@ -62,8 +66,18 @@ class RequestsHttp:
         parts = urlsplit(request.url)
         place = (request.family, parts.scheme, parts.netloc)
         session = self._borrow(place)
+        if session is not None and request.repeatable:
+            with suppress(*_library().errors, OSError):
+                return self._ask(session, place, request, (time.monotonic() + call.deadline) / 2)
+            session = None
+        if session is None:
+            session = _library().session(_ANY[place[0]], self._context, self._user_agent)
+        return self._ask(session, place, request, call.deadline)
+
+    def _ask(self, session: Any, place: _Place, request: HttpRequest, deadline: float) -> HttpResponse:
+        """Send, and keep the connection when that went well."""
         try:
-            response = _follow(session, request, call)
+            response = _follow(session, request, deadline)
         except BaseException:
             session.close()
             raise
@@ -72,7 +86,7 @@ class RequestsHttp:
         return response
 
     def _borrow(self, place: _Place) -> Any:
-        """A session nobody else uses, one with a fresh connection to that place if there is one."""
+        """A session nobody else uses, with a fresh connection to that place; None if there is none."""
         with self._lock:
             stale = self._stale(time.monotonic() - _IDLE)
             idle = self._idle.get(place, [])
@@ -81,7 +95,7 @@ class RequestsHttp:
                 self._context = _trust(self._cafile)
         for old in stale:
             old.close()
-        return session or _library().session(_ANY[place[0]], self._context, self._user_agent)
+        return session
 
     def _stale(self, before: float) -> list[Any]:
         """Take out the sessions that were idle for too long."""
@@ -234,23 +248,23 @@ def _trust(cafile: Path | None) -> ssl.SSLContext:
         raise Refused(f"the certificate authorities in {cafile} can not be loaded: {reason}", code="tls") from None
 
 
-def _follow(session: Any, request: HttpRequest, call: _Call) -> HttpResponse:
+def _follow(session: Any, request: HttpRequest, deadline: float) -> HttpResponse:
     """Send, and go where a redirect points as long as that is the same place and nothing secret goes along."""
     plain = request.method == "GET" and not request.auth and not request.params and request.body is None
     plain = plain and "authorization" not in {name.lower() for name in request.headers}
     url = request.url
-    response = _send(session, request, request.url, call)
+    response = _send(session, request, request.url, deadline)
     for _ in range(_REDIRECTS if plain else 0):
         target = urls.redirect(url, response)
         if target is None:
             break
         url = target
-        response = _send(session, request, url, call)
+        response = _send(session, request, url, deadline)
     return response
 
 
-def _send(session: Any, request: HttpRequest, url: str, call: _Call) -> HttpResponse:
-    left = call.deadline - time.monotonic()
+def _send(session: Any, request: HttpRequest, url: str, deadline: float) -> HttpResponse:
+    left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError
     user = None

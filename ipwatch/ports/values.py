@@ -15,7 +15,8 @@ from ipwatch.ports.secret import Secret
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
     """One request. `auth`: user name and password for HTTP Basic, sent at once. `family`: connect over this one only.
-    `insecure`: the configuration allows plain http to this place; without it an http URL is Refused.
+    `insecure`: the configuration allows plain http to this place; without it an http URL is Refused. `repeatable`: a
+    mere question, which may be put once more when the connection kept from an earlier one has broken.
     """
 
     url: str
@@ -26,6 +27,7 @@ class HttpRequest:
     auth: tuple[str, Secret] | None = None
     family: Family | None = None
     insecure: bool = False
+    repeatable: bool = False
     limit: int = 65536  # bytes of the answer's body; more is Garbled (DESIGN section 5)
 
 

@@ -101,7 +101,7 @@ class Api:
         if body is not None:
             headers["Content-Type"] = "application/json"
         request = HttpRequest(self._base + path, method, headers, params or {}, body, insecure=self._insecure,
-                              limit=_LIMIT)  # fmt: skip
+                              limit=_LIMIT, repeatable=method == "GET")  # fmt: skip
         try:
             response = self._tools.http.send(request, deadline.left())
         except PortError as error:

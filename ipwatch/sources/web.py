@@ -103,8 +103,9 @@ class WebSource:
         """Ask the page once; raises PortError."""
         # A cache on the way would tell yesterday's address (RFC 9111 5.2.1.4).
         request = HttpRequest(
-            self.urls[family], headers={"Cache-Control": "no-cache"}, family=family, insecure=self.insecure
-        )
+            self.urls[family], headers={"Cache-Control": "no-cache"}, family=family, insecure=self.insecure,
+            repeatable=True,
+        )  # fmt: skip
         response = self.http.send(request, min(within, self.timeout))
         try:
             return echo.read(response.body, response.status, family, self.form, self.key)

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -34,6 +35,23 @@ def drip(content: bytes, every: float = 0.05) -> Answer:
                 return
             sock.sendall(bytes([byte]))
             time.sleep(every)
+
+    return answer
+
+
+def reset(sock: socket.socket, _: str) -> None:
+    """An Answer: what a connection gets that nobody on the way knows any more."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close() sends RST (socket(7))
+    sock.close()
+
+
+def raw_first(first: Answer, then: Answer) -> Answer:
+    """`first` to the first request of each connection; to a further one, `then`."""
+    known: set[socket.socket] = set()
+
+    def answer(sock: socket.socket, head: str) -> None:
+        (then if sock in known else first)(sock, head)
+        known.add(sock)
 
     return answer
 
@@ -124,5 +142,5 @@ class HttpServer:
             page("no such page", "404 Not Found")(sock, head)
             return True
         answer(sock, head)
-        # Only what page() made may be followed by another request.
+        # Only what page() and its kin made may be followed by another request.
         return getattr(answer, "__qualname__", "").startswith("raw")

@@ -116,7 +116,7 @@ class SmallWorld:
 
     def __init__(self, names: Sequence[str] = ("home.example.org",), *, quorum: int = 2) -> None:
         self.clock = FakeClock()
-        self.sources = [FakeSource(f"page:{n}", n, A) for n in ("ant", "bee", "cat")]
+        self.sources: list[Any] = [FakeSource(f"page:{n}", n, A) for n in ("ant", "bee", "cat")]
         self.zone = FakeZone()
         self.mail = FakeNotifier()
         self.mirror = FakeNotifier(reflects=True)
@@ -125,6 +125,7 @@ class SmallWorld:
         self.fingerprint = "first"
         self.quorum = quorum
         self.interval = timedelta(minutes=5)
+        self.timeout = timedelta(seconds=1)  # of each source
         self._ids = itertools.count()
         self._pool = ThreadPoolExecutor(4)
         self.round = self.restart()
@@ -153,7 +154,7 @@ class SmallWorld:
         z = self.zone
         account = Account("main", z.batch, z.repairs, z.refresh, z.pause, z.service, True, self.fingerprint)
         tools: Any = Tools(self.clock, *[None] * 7)  # type: ignore[arg-type]
-        timeouts = {s.id: timedelta(seconds=1) for s in self.sources}
+        timeouts = dict.fromkeys((s.id for s in self.sources), self.timeout)
         observer = Observer({s.id: s for s in self.sources}, timeouts, self.clock, self._pool)
         return World(
             settings, tools, tuple(self.sources), {"main": z}, {"mail": self.mail, "mirror": self.mirror}, observer,

@@ -18,7 +18,7 @@ import pytest
 from ipwatch.core.address import Family
 from ipwatch.net.http import RequestsHttp
 from ipwatch.ports import Garbled, HttpRequest, Refused, Secret, Unreachable
-from tests.fakes.raw_http_server import HttpServer, drip, page, raw
+from tests.fakes.raw_http_server import HttpServer, drip, page, raw, raw_first, reset
 
 SHORT = timedelta(seconds=0.4)
 LONG = timedelta(seconds=5)
@@ -100,6 +100,39 @@ def test_connections_are_reused(server: HttpServer, http: RequestsHttp) -> None:
     for _ in range(3):
         http.send(get(url), LONG)
     assert server.connections == 1
+
+
+def test_a_question_is_put_again_when_the_kept_connection_was_reset(server: HttpServer, http: RequestsHttp) -> None:
+    """As after a change of our address: the answer comes over a new connection, which is kept from then on."""
+    url = server.serve(raw_first(page("1"), reset))
+    for count in (1, 2, 3):
+        assert http.send(get(url, repeatable=True), LONG).body == b"1"
+        assert server.connections == count
+    server.serve(page("2"))
+    assert http.send(get(url, repeatable=True), LONG).body == b"2"
+    assert server.connections == 3
+
+
+def test_a_question_is_put_again_when_the_kept_connection_is_silent(server: HttpServer, http: RequestsHttp) -> None:
+    """A reset may be lost on the way: before the time is over, a new connection is tried."""
+    url = server.serve(raw_first(page("1"), server.hang))
+    http.send(get(url), LONG)
+    assert http.send(get(url, repeatable=True), LONG).body == b"1"
+    assert server.connections == 2
+
+
+def test_what_changes_something_is_sent_once(server: HttpServer, http: RequestsHttp) -> None:
+    """Though the kept connection broke: it may have been done. What is not answered by a new one is not put again."""
+    url = server.serve(raw_first(page("1"), reset))
+    http.send(get(url), LONG)
+    with pytest.raises(Unreachable) as caught:
+        http.send(get(url), LONG)
+    assert caught.value.sent
+    assert (len(server.requests), server.connections) == (2, 1)
+    url = server.serve(reset)
+    with pytest.raises(Unreachable):
+        http.send(get(url, repeatable=True), LONG)
+    assert len(server.requests) == 3
 
 
 def test_threads_do_not_mix_answers(server: HttpServer, http: RequestsHttp) -> None:

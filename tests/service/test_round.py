@@ -1,5 +1,6 @@
 """The order of work, on fakes that behave and a clock that is told the time."""
 
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -8,9 +9,13 @@ import pytest
 from ipwatch.core.event import Topic
 from ipwatch.core.outcome import Kind, Outcome, Scope
 from ipwatch.core.state import Shown
+from ipwatch.net.http import RequestsHttp
 from ipwatch.ports import Busy, Unreachable
 from ipwatch.service.round import well
+from ipwatch.sources.web import PLUGIN, WebOptions
+from tests.fakes.raw_http_server import HttpServer, page, raw_first, reset
 from tests.fakes.small_world import V4, A, B, C, FakeSource, SmallWorld
+from tests.fakes.source_tools import tools
 
 NAME = "home.example.org"
 
@@ -371,3 +376,29 @@ def test_a_mirror_that_can_not_write_is_told(house: SmallWorld) -> None:
     house.run(hours=1)
     assert topics(house).count(Topic.NOTIFIER_WELL) == 1
     assert house.mirror.got[-1].addresses == {V4: A}
+
+
+@pytest.mark.parametrize("kept", ["reset", "silent"])
+def test_kept_connections_that_a_new_address_broke_are_no_outage(house: SmallWorld, kept: str) -> None:
+    """Real pages over kept connections: the new address is found in the same round, and nobody hears of an outage."""
+    address, http = [A], RequestsHttp()
+
+    def shown(sock: socket.socket, head: str) -> None:
+        page(str(address[0]))(sock, head)
+
+    with HttpServer() as server:
+        answer = raw_first(shown, reset if kept == "reset" else server.hang)
+        urls = [server.serve(answer, f"/{name}") for name in ("ant", "bee")]
+        options = [WebOptions(url=url, operator=url[-3:], allow_insecure=True) for url in urls]
+        house.timeout = timedelta(seconds=5)
+        house.sources = [source for one in options for source in PLUGIN.build(one, tools(http=http))]
+        house.restart()
+        house.round.work(observe=True)
+        address[0] = B
+        house.clock.go(seconds=10)
+        house.round.work(observe=True)
+        http.close()
+    assert house.round.state.beliefs[V4].address == B
+    told = [e.topic for e in house.store.disk.events]
+    assert Topic.ADDRESS_CHANGED in told
+    assert not {Topic.OFFLINE, Topic.ONLINE} & set(told)
