@@ -131,9 +131,22 @@ _CONTENT: tuple[tuple[str, str], ...] = tuple(
     )
 )
 
+# What machines really have and only their own network reaches: the carrier's, the house's, a VPN's.
+_OWN = "is reached from its own network only: it is"
+_CONFINED: tuple[tuple[str, str], ...] = (
+    ("10.0.0.0/8", f"{_OWN} private (RFC 1918)"),
+    ("172.16.0.0/12", f"{_OWN} private (RFC 1918)"),
+    ("192.168.0.0/16", f"{_OWN} private (RFC 1918)"),
+    ("100.64.0.0/10", f"{_OWN} one that carriers use behind their NAT (RFC 6598)"),
+    ("169.254.0.0/16", f"{_OWN} link-local (RFC 3927)"),
+    ("fc00::/7", f"{_OWN} private (RFC 4193)"),
+    ("fe80::/10", f"{_OWN} link-local (RFC 4291 2.5.6)"),
+)
+
 _Network = IPv4Network | IPv6Network
 _REFUSED: tuple[tuple[_Network, str], ...] = tuple((ip_network(n), why) for n, why in _SPECIAL + _CONTENT)
 _PROXIES: tuple[_Network, ...] = tuple(ip_network(n) for n, _ in _CONTENT)
+_INSIDE: tuple[tuple[_Network, str], ...] = tuple((ip_network(n), why) for n, why in _CONFINED)
 
 
 def refusal(address: Address) -> str | None:
@@ -150,6 +163,14 @@ def refusal(address: Address) -> str | None:
 def proxied(address: Address) -> bool:
     """Whether the address is one a content network's proxy answers with, so that the zone hides the real one."""
     return any(address.ip in network for network in _PROXIES)
+
+
+def confined(address: Address) -> str | None:
+    """Why a house that shows this address is not found there by everybody, as the words behind the address; None where
+    nothing of the kind is known."""
+    if proxied(address):
+        return "is the address of a proxy at Cloudflare, not of the house"
+    return next((why for network, why in _INSIDE if address.ip in network), None)
 
 
 def public(text: str, family: Family) -> Address:

@@ -9,12 +9,16 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from ipwatch.core.address import Address, confined, proxied
 from ipwatch.core.candidate import Candidate, Spot, Way
 from ipwatch.core.host import HostKey
 from ipwatch.core.trouble import Kind
 
 LAPTOP = "laptop"  # the host of findings about this machine
 LONG_TTL = 300  # seconds: a change is noticed within minutes, so a longer one is what would hold everybody up
+_CARRIER = "When nothing at home answers: does the router's own page show the address tried? Another one is carrier NAT"
+_PROXY_OFF = "proxied = false in its [[record]] of ipwatch.toml, or DNS only at Cloudflare"
+_PUBLIC = "let the record show the public address (a router's own DynDNS may publish this one), or join that network"
 _ASLEEP = frozenset({Kind.UNREACHABLE, Kind.NOT_SSH})  # a router's port forward may answer for a machine that sleeps
 
 
@@ -147,6 +151,15 @@ def addresses(host: str, names: Sequence[str], candidates: Sequence[Candidate], 
     return Finding(host, check, Verdict.WARN, f"they disagree on {name}: {told}", mend)
 
 
+def outside(host: str, candidates: Sequence[Candidate], *, found: bool) -> Iterator[Finding]:
+    """Addresses that are said and that not everybody can reach. found: the host is proved, so this one does."""
+    said = {ip for ips in _said(candidates).values() for ip in ips} if not found else set()
+    for address in sorted(Address.parse(ip) for ip in said):
+        if (why := confined(address)) is not None:
+            mend = _PROXY_OFF if proxied(address) else _PUBLIC
+            yield Finding(host, "address", Verdict.BAD, f"{address} {why}", mend)
+
+
 def _said(candidates: Sequence[Candidate]) -> dict[str, set[str]]:
     """What each voice says now; memories and fixed addresses are none."""
     said: dict[str, set[str]] = {}
@@ -217,8 +230,9 @@ def proof(search: Search) -> Iterator[Finding]:
 
 def _way_out(search: Search, kind: Kind) -> str:
     port, host = search.port, search.host
+    forwarded = f"is {host} on, and does the router forward port {port} to its sshd?"
     return {
-        Kind.UNREACHABLE: f"is {host} on, and does the router forward port {port} to its sshd?",
+        Kind.UNREACHABLE: f"{forwarded} {_CARRIER}",
         Kind.NOT_SSH: f"let the router forward port {port} to the sshd of {host}",
         Kind.STRANGER: f"if {host} was set up anew: ipwatch trust {host}",
         Kind.NO_ADDRESS: "at home: ipwatch status",

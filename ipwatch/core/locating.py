@@ -9,6 +9,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
+from ipwatch.core.address import Address, confined
 from ipwatch.core.candidate import Claim, Spot, Way
 from ipwatch.core.host import HostKey
 from ipwatch.core.trouble import Kind
@@ -157,7 +158,9 @@ def judge(search: Search) -> tuple[Kind, str]:
     current = [end for end in search.ends if end.current]
     if search.named and not current:
         return _no_address(search)
-    return _failed(search, current or list(search.ends))
+    kind, sentence = _failed(search, current or list(search.ends))
+    wrong = "" if search.at_home or not search.named else "".join(f"; {why}" for why in _no_house(current))
+    return kind, sentence + wrong
 
 
 def _no_address(search: Search) -> tuple[Kind, str]:
@@ -182,6 +185,12 @@ def _failed(search: Search, ends: Sequence[End]) -> tuple[Kind, str]:
     if not ends:
         return Kind.NO_ADDRESS, f"no address is known for {search.host}: it has neither a name nor an address"
     return Kind.UNREACHABLE, _unanswered(ends)
+
+
+def _no_house(ends: Iterable[End]) -> list[str]:
+    """Those of the addresses that not everybody can reach, a clause each."""
+    ips = dict.fromkeys(end.spot.ip.partition("%")[0] for end in ends)
+    return [f"{ip} {why}" for ip in ips if (why := confined(Address.parse(ip)))]
 
 
 def _strange(search: Search, strangers: Sequence[End]) -> str:

@@ -89,6 +89,7 @@ class _Doctor:
         yield from doctor.means(name, _means(world, host))
         outcome = self._outcomes[name]
         yield doctor.addresses(name, host.names, outcome.candidates, self._silent.get(name, ()))
+        yield from doctor.outside(name, outcome.candidates, found=outcome.finding is not None)
         yield from doctor.ttl(name, outcome.candidates)
         search = _search(host, outcome)
         if self._wake and doctor.asleep(search):

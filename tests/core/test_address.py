@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipwatch.core.address import Address, BadAddress, Family, proxied, public, refusal
+from ipwatch.core.address import Address, BadAddress, Family, confined, proxied, public, refusal
 from tests.core.strategies import A6, A
 
 v4 = st.integers(0, 2**32 - 1).map(lambda n: Address(IPv4Address(n)))
@@ -128,3 +128,18 @@ def test_a_proxy_is_recognised() -> None:
     assert not proxied(A)
     assert not proxied(Address.parse("192.168.1.1"))
     assert Address.parse("1.0.0.1").ip not in ip_network("104.16.0.0/13")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("10.8.0.5", "private"), ("172.31.0.1", "private"), ("192.168.1.1", "private"), ("100.127.255.254", "carriers"),
+        ("169.254.7.7", "link-local"), ("fd12::1", "private"), ("fe80::1", "link-local"), ("104.16.1.1", "proxy"),
+        ("25.7.31.10", None), ("100.128.0.1", None), ("2600::1", None), ("127.0.0.1", None), ("192.0.2.1", None),
+    ],
+)  # fmt: skip
+def test_what_not_everybody_reaches(text: str, why: str | None) -> None:
+    """Private and carriers' addresses and a proxy's are told from those where a house may be found."""
+    found = confined(Address.parse(text))
+    assert (found is None) is (why is None)
+    assert why is None or (found is not None and why in found)

@@ -115,6 +115,18 @@ def test_addresses(
     assert bool(made.mend) is (made.verdict is not OK)
 
 
+def test_addresses_that_not_everybody_reaches() -> None:
+    """A carrier's or a private address, and a proxy's, are faults of the record, each with its remedy; a host that is
+    found there shows that this machine is in that network."""
+    said = [at("100.64.0.9", NS, RESOLVER), at("104.16.1.1", NS), at("25.0.0.1", NS), at("fd12::1", NS)]
+    made = list(doctor.outside("pc", said, found=False))
+    assert [one.verdict for one in made] == [BAD] * 3
+    assert [one.text.split()[0] for one in made] == ["100.64.0.9", "104.16.1.1", "fd12::1"]
+    assert "router's own DynDNS" in made[0].mend
+    assert "proxied = false" in made[1].mend
+    assert list(doctor.outside("pc", said, found=True)) == []
+
+
 def test_ttl() -> None:
     """A record that is kept for hours elsewhere is a warning; where nobody told there is nothing to say."""
     long = Claim(Way.ZONE, "ns2", detail="TTL 7200 s")
@@ -135,15 +147,21 @@ def test_proved() -> None:
     assert made[2:] == (OK, "it is at 25.0.0.1:2223, proved by its key within 0.4 s", "")
 
 
+NOBODY = (
+    "is pc on, and does the router forward port 2223 to its sshd? When nothing at home answers: does the router's own "
+    "page show the address tried? Another one is carrier NAT"
+)
+
+
 @pytest.mark.parametrize(
     ("search", "want"),
     [
-        (seen(Kind.UNREACHABLE), (BAD, "why", "is pc on, and does the router forward port 2223 to its sshd?")),
+        (seen(Kind.UNREACHABLE), (BAD, "why", NOBODY)),
         (seen(Kind.STRANGER, wakes=True), (BAD, "why", "if pc was set up anew: ipwatch trust pc")),
         (seen(Kind.NOT_SSH), (BAD, "why", "let the router forward port 2223 to the sshd of pc")),
         (seen(Kind.NOT_WELL), (BAD, "why", "")),
         (seen(Kind.PORTAL, wakes=True), (BAD, "why", "open any web page and log in to this network")),
-        (seen(None), (BAD, "pc was not found", "is pc on, and does the router forward port 2223 to its sshd?")),
+        (seen(None), (BAD, "pc was not found", NOBODY)),
         (seen(Kind.UNREACHABLE, wakes=True),
          (UNKNOWN, "it seems to be asleep, so the rest of it is not known (why)", "ipwatch doctor pc --wake")),
     ],

@@ -121,9 +121,25 @@ STRANGER = ends((A, Fate.STRANGER, ""), key=OTHER)
 REFUSED = ends((A, Fate.CLOSED, "connection refused"))
 
 
+SHARED, OWN = Spot("100.64.0.9", 2223), Spot("fd12::7%2", 2223)
+
+
 @pytest.mark.parametrize(
     ("search", "kind", "clause"),
     [
+        (
+            Search("desktop", ends((SHARED, Fate.CLOSED, "no answer"), (OWN, Fate.CLOSED, "no answer"))),
+            Kind.UNREACHABLE,
+            (
+                "no answer; 100.64.0.9 is reached from its own network only: it is one that carriers use behind their "
+                "NAT (RFC 6598); fd12::7 is reached from its own network only: it is private (RFC 4193)"
+            ),
+        ),
+        (
+            Search("desktop", ends((C, Fate.STRANGER, "")), pinned=(KEY,)),
+            Kind.STRANGER,
+            "`ipwatch trust desktop`; 192.168.1.20 is reached from its own network only: it is private (RFC 1918)",
+        ),
         (Search("desktop", REFUSED), Kind.UNREACHABLE, "nothing answers at 203.0.113.7:2223: connection refused"),
         (
             Search("desktop", (*REFUSED, *ends((B, Fate.OPEN, "")))),
@@ -198,3 +214,10 @@ def test_a_failed_search_is_told_in_one_sentence(search: Search, kind: Kind, cla
     assert judged is kind
     assert clause in sentence
     assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("search", [Search("desktop", at_home=True), Search("desktop", named=False)])
+def test_the_address_in_the_house_is_no_fault(search: Search) -> None:
+    """At home, or where laptop.toml has no name at all, a private address is as it should be."""
+    search = search._replace(ends=ends((C, Fate.CLOSED, "no answer")))
+    assert judge(search)[1] == "nothing answers at 192.168.1.20:22: no answer"

@@ -200,7 +200,8 @@ class Internet:
         """As a provider does: a signed update at the primary."""
         change = DnsChange(name, Address.parse(ip), timedelta(seconds=60))
         key = TsigKey("home-key", "hmac-sha256", Secret(named.SECRET))
-        said = DnspythonResolver().update("example.org", [change], Endpoint(NS1, 53), key, _SOON)
+        with self.place.inside():
+            said = DnspythonResolver().update("example.org", [change], Endpoint(NS1, 53), key, _SOON)
         assert said == "NOERROR", said
 
     def shows(self, name: str, server: str) -> tuple[str, ...]:

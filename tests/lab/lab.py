@@ -229,6 +229,7 @@ table inet cut {{
   type filter hook forward priority 0; policy accept;
   iifname @lines drop
   oifname @lines drop
+  ct direction original ip daddr 100.64.0.0/10 reject with icmp type net-unreachable comment "nobody routes them"
  }}
 }}
 table ip carrier {{

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.lab.internet import LIE, NS1, NS2
+from tests.lab.internet import LIE, NAME, NS1, NS2
 from tests.lab.lab import CARRIER, FIRST, SHARED, THIRD, Lab
 from tests.lab.table import note
 from tests.lab.wires import RESOLVER
@@ -62,7 +62,8 @@ def test_the_laptops_line_is_cut_without_a_word(settled: Lab, engine: str) -> No
 
 def test_carrier_nat(home: Lab) -> None:
     """The ISP puts the line behind carrier NAT: the router says so when asked by NAT-PMP, that is told, and from
-    outside one sentence says that nobody answers. When the line has an address again, it is told and works."""
+    outside one sentence says that nobody answers. Where somebody publishes the carrier's address, as a router's own
+    DynDNS does, the laptop says what it is. When the line has an address again, it is told and works."""
     if not home.router.announce():
         pytest.skip("miniupnpd is not installed")
     home.configure(router=True)
@@ -82,6 +83,11 @@ def test_carrier_nat(home: Lab) -> None:
     looked = home.laptop.ipwatch("where", "desktop")
     assert looked.returncode != 0
     assert SHARED in looked.stdout
+    home.internet.publish(NAME, CARRIER)
+    for command in ("where", "doctor"):
+        looked = home.laptop.ipwatch(command, "desktop")
+        assert looked.returncode != 0
+        assert f"{CARRIER} is reached from its own network only" in looked.stdout + looked.stderr, looked
     given = time.monotonic()
     home.change_address(THIRD)
     home.mailed("no longer behind another NAT")
