@@ -8,8 +8,8 @@ find        dial candidates as they arrive, prove them; hunt does it, sight is w
 login       who logs in: laptop.toml over what `ssh -G` says
 trust       show, ask and pin host keys; collect gets them
 wake        wake a host, watch it boot, put it to sleep; ways: directly, through another host, by a URL
-supervisor  runs the table of core/tunnel.py for one host; vain: why a search failed, remember: passphrases,
-            watch: sleep and changes of network, report: what it says, single: one of a kind at a time
+supervisor  runs the table of core/tunnel.py for one host; seek: its searches, vain: why one failed, remember:
+            passphrases, watch: sleep and changes of network, report: what it says, single: one of a kind at a time
 forwarder   the local listeners, which stay open through every loss
 socks       the SOCKS5 side of a listener
 proxy       for ssh's ProxyCommand, in proxy_*. Standard library only until an address is known

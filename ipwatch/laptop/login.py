@@ -7,7 +7,8 @@ block into it whose ProxyCommand, HostKeyAlias and UserKnownHostsFile are ours.
 import getpass
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def login_of(world: World, host: Host, environ: Mapping[str, str] = os.environ) 
         agent=_agent(settings, home, tokens, environ),
         ask=world.ask,
     )
+
+
+def begin_login(world: World, host: Host) -> Callable[[], Login]:
+    """The same in a thread, for `ssh -G` takes its time; the call gives what came of it."""
+    pool = ThreadPoolExecutor(1, "login")
+    asked = pool.submit(login_of, world, host)
+    pool.shutdown(wait=False)
+    return asked.result
 
 
 def ssh_settings(world: World, host: Host) -> Settings:

@@ -2,8 +2,11 @@
 # ruff: noqa: PLC0415 - see above
 
 import random
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 from ipwatch.core.trouble import Kind, Trouble
@@ -69,11 +72,34 @@ def prover(engine: str) -> Prover:
         from ipwatch.net.openssh import OpenSshProver
 
         return OpenSshProver()
-    try:
+    if find_spec("paramiko") is None:  # the container's image has the service's packages alone
+        raise Trouble(Kind.NOT_WELL, "paramiko is not installed here, and the engine paramiko needs it")
+    made = Lazy(_paramiko)
+    # Meanwhile names are asked for and ports called: the first time it takes longer than either. No daemon: a thread
+    # that the interpreter's end meets inside of a Rust module's start would abort the process.
+    threading.Thread(target=lambda: made.prove, name="load paramiko").start()
+    return made
+
+
+def _paramiko() -> Any:
+    with _without("invoke"):  # paramiko's own reader of ssh_config wants it, which is not used: a fifth of the start
         from ipwatch.net.ssh import ParamikoProver
-    except ModuleNotFoundError as error:  # the container's image has the service's packages alone
-        raise Trouble(Kind.NOT_WELL, f"{error.name} is not installed here, and the engine paramiko needs it") from None
-    return ParamikoProver()
+
+        return ParamikoProver()
+
+
+@contextmanager
+def _without(package: str) -> Iterator[None]:
+    """What is imported meanwhile finds that package not installed."""
+    modules: dict[str, Any] = sys.modules
+    if package in modules:
+        yield
+        return
+    modules[package] = None
+    try:
+        yield
+    finally:
+        modules.pop(package, None)
 
 
 def _http() -> Any:

@@ -9,17 +9,14 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
-from typing import NamedTuple
 
 from ipwatch.core import tunnel as table
-from ipwatch.core.candidate import Spot
 from ipwatch.core.forward import Forward, Sort
 from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.core.tunnel import State, Tunnel
-from ipwatch.laptop.find import Finding, Sight
 from ipwatch.laptop.forwarder import Events, Forwarder
-from ipwatch.laptop.remember import Remembering
 from ipwatch.laptop.report import Report
+from ipwatch.laptop.seek import Arrived, Seeker
 from ipwatch.laptop.vain import reason
 from ipwatch.laptop.watch import Watch
 from ipwatch.laptop.world import World
@@ -28,16 +25,6 @@ from ipwatch.ports.remote import Link
 from ipwatch.settings.laptop_model import Host
 
 TICK = 0.25  # seconds between two looks at the clock
-SEARCH_WITHIN = timedelta(seconds=20)
-LOGIN_WITHIN = timedelta(seconds=30)
-SHUN_FOR = timedelta(seconds=60)  # a stranger is not called again so soon: it will not have changed
-
-
-class _Arrived(NamedTuple):
-    """A search ended with a link."""
-
-    link: Link
-    finding: Finding
 
 
 class Supervisor:
@@ -51,7 +38,7 @@ class Supervisor:
         takes = host.wake.takes if host.wake else table.Rules().wake_within
         self._rules = table.Rules(wakeable=host.wake is not None, stay=stay, wake_within=takes)
         self._tunnel = Tunnel()
-        self._inbox: queue.SimpleQueue[table.Happening | _Arrived] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[table.Happening | Arrived] = queue.SimpleQueue()
         self._report = report = Report(world.say, host.name, world.now)
         self._forwarder = Forwarder(world.now, Events(lambda: self._post(table.Knocked(world.now())), report.aside))
         self._link: Link | None = None
@@ -60,8 +47,7 @@ class Supervisor:
         self._trouble: Trouble | None = None
         self._stopping = threading.Event()
         self._cancel = threading.Event()
-        self._shunned: dict[Spot, timedelta] = {}
-        self._answers: dict[str, str] = {}
+        self._seeker = Seeker(world, host, report, self._post, self._cancel)
         self._acts: list[Callable[[Link], None]] = []
         self._workers: set[threading.Thread] = set()
         self._thread = threading.Thread(target=self._run, name=f"tunnel {host.name}", daemon=True)
@@ -152,7 +138,7 @@ class Supervisor:
         if changed := watch.changed(now, expecting=happening is None):
             self._report.aside(changed)
             self._step(table.Resumed(now))
-        if isinstance(happening, _Arrived):
+        if isinstance(happening, Arrived):
             self._arrive(happening)
         elif happening is not None:
             self._step(happening)
@@ -171,7 +157,7 @@ class Supervisor:
     def _do(self, command: table.Command) -> None:
         match command:
             case table.Search():
-                self._work(self._search, "search")
+                self._work(partial(self._seeker.search, self._tunnel.was_up), "search")
             case table.Wake():
                 self._work(self._wake, "wake")
             case table.Ping() if self._link is not None:
@@ -181,7 +167,7 @@ class Supervisor:
             case table.Stop(kind, sentence):
                 self._trouble = Trouble(kind, sentence)
 
-    def _arrive(self, arrived: _Arrived) -> None:
+    def _arrive(self, arrived: Arrived) -> None:
         """The table decides whether the link is wanted; a link that comes too late is let go."""
         link = arrived.link
         self._step(table.Up(self._world.now()))
@@ -193,7 +179,7 @@ class Supervisor:
             acts = list(self._acts)
             self._changed.notify_all()
         link.watch(lambda reason: self._lost(link, reason))
-        self._shunned.clear()
+        self._seeker.forgive()
         self._forwarder.up(link)
         self._report.arrived(arrived.finding, (*self._forwarder.forwards, *self._remote))
         for act in acts:
@@ -226,7 +212,7 @@ class Supervisor:
     def _cut_late(self) -> None:
         while not self._inbox.empty():  # a link that arrived while we were ending
             late = self._inbox.get()
-            if isinstance(late, _Arrived):
+            if isinstance(late, Arrived):
                 late.link.cut()
 
     def _is_over(self) -> None:
@@ -236,7 +222,7 @@ class Supervisor:
 
     # What other threads do.
 
-    def _post(self, happening: table.Happening | _Arrived) -> None:
+    def _post(self, happening: table.Happening | Arrived) -> None:
         self._inbox.put(happening)
 
     def _lost(self, link: Link, reason: str) -> None:
@@ -253,47 +239,6 @@ class Supervisor:
         worker = threading.Thread(target=run, name=f"{name} {self._host.name}", daemon=True)
         self._workers.add(worker)
         worker.start()
-
-    def _search(self) -> None:
-        """Find, prove, log in; whatever comes of it is posted, a fault of our own too."""
-        told: table.Happening | _Arrived | None = None
-        try:
-            told = self._found()
-        except Exception as error:
-            kind, sentence = reason(error, self._host.name)
-            told = None if self._world.ending.is_set() else self._vain(kind, sentence)  # that is why it failed
-            if kind is Kind.NOT_WELL and not isinstance(error, Trouble):
-                raise
-        finally:
-            if told is not None:
-                self._post(told)
-
-    def _found(self) -> _Arrived:
-        from ipwatch.laptop.login import login_of  # noqa: PLC0415 - runs `ssh -G`, not before it is needed
-
-        now = self._world.now()
-        shun = [spot for spot, at in self._shunned.items() if now - at < SHUN_FOR] if self._tunnel.was_up else []
-        finder = self._world.finder(self._world)
-        finding = finder.find(self._host, SEARCH_WITHIN, self._sighted, shun=shun, cancel=self._cancel)
-        if self._cancel.is_set():
-            finding.session.close()
-            raise Trouble(Kind.INTERRUPTED, "the tunnel was ended")
-        who = login_of(self._world, self._host)
-        remembering = Remembering(who.ask, self._answers, self._cancel)
-        return _Arrived(finding.session.login(who._replace(ask=remembering), LOGIN_WITHIN), finding)
-
-    def _vain(self, kind: Kind, sentence: str) -> table.Vain:
-        return table.Vain(self._world.now(), kind, sentence, self._world.chance())
-
-    def _sighted(self, sight: Sight) -> None:
-        now = self._world.now()
-        if sight.what == "dialling":
-            self._post(table.Found(now))
-        elif sight.what == "connected":
-            self._post(table.Connected(now))
-        elif sight.what == "stranger" and sight.spot is not None:
-            self._shunned[sight.spot] = now
-        self._report.sighted(sight)
 
     def _wake(self) -> None:
         from ipwatch.laptop.wake import send_wake  # noqa: PLC0415 - most tunnels never wake anything

@@ -2,7 +2,11 @@
 
 Every wait takes `within`, a total deadline, and keeps it. The adapters are in `net` and `store`; whoever needs one is
 handed it (see Tools). A package and not the one file of the plan: together these run to twice the length of a file.
+What stands on msgspec is loaded when it is first named: the laptop's commands never do, and start the faster.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from ipwatch.ports.errors import (
     Busy,
@@ -28,13 +32,6 @@ from ipwatch.ports.interfaces import (
     StoreFault,
     Tools,
 )
-from ipwatch.ports.plugin import (
-    AccountOptions,
-    NotifierOptions,
-    Options,
-    Plugin,
-    SourceOptions,
-)
 from ipwatch.ports.secret import (
     Secret,
 )
@@ -54,6 +51,15 @@ from ipwatch.ports.values import (
     Update,
     Zone,
 )
+
+if TYPE_CHECKING:
+    from ipwatch.ports.plugin import (
+        AccountOptions,
+        NotifierOptions,
+        Options,
+        Plugin,
+        SourceOptions,
+    )
 
 __all__ = [
     "AccountOptions",
@@ -97,3 +103,9 @@ __all__ = [
     "Zone",
     "outcome_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("ipwatch.ports.plugin"), name)

@@ -4,12 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ipwatch.core.address import Address, Family
-from ipwatch.core.event import Event
 from ipwatch.core.outcome import Outcome
-from ipwatch.core.state import State
 from ipwatch.ports.values import (
     Completed,
     DnsAnswer,
@@ -25,6 +23,10 @@ from ipwatch.ports.values import (
     Update,
     Zone,
 )
+
+if TYPE_CHECKING:  # the laptop's commands keep no state, and start the faster
+    from ipwatch.core.event import Event
+    from ipwatch.core.state import State
 
 
 class Clock(Protocol):
@@ -129,11 +131,11 @@ class Mailer(Protocol):
 class Store(Protocol):
     """State, history and outbox on disk; every fault is a StoreFault."""
 
-    def load(self) -> State:
+    def load(self) -> "State":
         """The state as last committed; an empty one at first."""
         ...
 
-    def commit(self, state: State, events: Sequence[Event] = ()) -> None:
+    def commit(self, state: "State", events: Sequence["Event"] = ()) -> None:
         """Write both in one transaction; on disk when it returns."""
         ...
 

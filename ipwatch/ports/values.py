@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ipwatch.core.address import Address, Family
-from ipwatch.core.event import Event
 from ipwatch.ports.secret import Secret
+
+if TYPE_CHECKING:  # of the service alone
+    from ipwatch.core.event import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,5 +185,5 @@ class Message:
     subject: str
     text: str
     html: str
-    events: tuple[Event, ...]
+    events: "tuple[Event, ...]"
     addresses: Mapping[Family, Address]

@@ -87,7 +87,7 @@ def test_up_without_a_host(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize(("engine", "never"), [("paramiko", ()), ("openssh", ("paramiko", "cryptography"))])
 def test_what_a_tunnel_does_not_load(tmp_path: Path, desktop: Sshd, engine: str, never: tuple[str, ...]) -> None:
-    """The helper loads nothing of the service's, and with the system's ssh no SSH of its own."""
+    """The helper loads nothing of the service's, of paramiko's only what it uses, and with the system's ssh none."""
     config = toml(tmp_path, desktop.toml("desktop", f'engine = "{engine}"'))
     command = [sys.executable, "-X", "importtime", "-m", "ipwatch", "--config", str(config), "up", "desktop"]
     log = tmp_path / "log"
@@ -100,7 +100,9 @@ def test_what_a_tunnel_does_not_load(tmp_path: Path, desktop: Sshd, engine: str,
             assert process.wait(15) == 0, log.read_text()
     loaded = {row.rpartition("|")[2].strip().partition(".")[0] for row in log.read_text().splitlines() if "|" in row}
     assert "ipwatch" in loaded
-    assert not loaded & {"apscheduler", "aiosmtplib", "starlette", "sqlite3", *never}
+    heavy = {"apscheduler", "aiosmtplib", "starlette", "sqlite3", "msgspec", *never}
+    assert loaded & heavy == set()
+    assert not loaded & {"asyncio", "unittest"}  # what paramiko's reader of ssh_config brings along
 
 
 def test_what_the_service_does_not_load() -> None:
