@@ -13,7 +13,8 @@ from ipwatch.core.state import Delivery, NotifierHealth, RecordKey, State
 from ipwatch.core.telling import families, settled
 
 GATHER = timedelta(seconds=60)  # how long a change of address waits for "verified" at the most
-RETRY = timedelta(seconds=30)
+RETRY = timedelta(seconds=5)  # doubled with each further try
+MAYBE_RETRY = timedelta(seconds=30)  # where the next try may be a second copy
 RETRY_LIMIT = timedelta(minutes=15)
 REFUSED_RETRY = timedelta(hours=1)
 SHORT_OUTAGE = timedelta(minutes=5)  # alone it is for the history; with other news it is part of the digest
@@ -118,7 +119,8 @@ def failed(
 ) -> State:
     """After a try that failed. maybe: it may have been delivered. refused: the other side will not have it so."""
     attempts = max(d.attempts for d in batch.deliveries) + 1
-    pause = REFUSED_RETRY if refused else after or min(RETRY * (1 << min(attempts - 1, 10)), RETRY_LIMIT)
+    first = MAYBE_RETRY if maybe else RETRY
+    pause = REFUSED_RETRY if refused else after or min(first * (1 << min(attempts - 1, 10)), RETRY_LIMIT)
     ids = {d.id for d in batch.deliveries}
     outbox = tuple(
         replace(d, attempts=attempts, not_before=now + pause, last_error=reason, batch=batch.id if maybe else d.batch)

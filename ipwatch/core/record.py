@@ -19,7 +19,7 @@ from ipwatch.core.state import AccountStanding, Latch, RecordKey, Shown, Standin
 
 RETRY = timedelta(seconds=15)  # doubled with each further attempt that may have reached the provider
 RETRY_LIMIT = timedelta(hours=1)
-REACH_LIMIT = timedelta(minutes=5)  # where nothing was sent: a line that is back is used within this time
+REACH, REACH_LIMIT = timedelta(seconds=5), timedelta(minutes=5)  # where nothing was sent, nobody minds the next try
 ORDERED_LIMIT = timedelta(hours=6)  # 911: at least what the provider says, doubled "up to hours" (No-IP's manual)
 UNSURE_WINDOW = timedelta(seconds=60)  # how long the zone may take to show what an unanswered request did
 
@@ -225,8 +225,8 @@ def _pause(outcome: Outcome, failed: Standing) -> timedelta:
     if outcome.after is not None:
         longer = outcome.after * (1 << min(max(failed.ordered - 1, 0), 12))
         return min(longer, max(ORDERED_LIMIT, outcome.after))
-    limit = REACH_LIMIT if outcome.code == "unreachable" else RETRY_LIMIT
-    return min(RETRY * (1 << min(failed.attempts - 1, 12)), limit)
+    first, limit = (REACH, REACH_LIMIT) if outcome.code == "unreachable" else (RETRY, RETRY_LIMIT)
+    return min(first * (1 << min(failed.attempts - 1, 12)), limit)
 
 
 def recover(state: State, now: datetime) -> State:

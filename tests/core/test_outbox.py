@@ -13,6 +13,7 @@ from ipwatch.core.address import Family
 from ipwatch.core.event import HISTORY_ONLY, Event, Topic
 from ipwatch.core.outbox import (
     GATHER,
+    MAYBE_RETRY,
     REFUSED_RETRY,
     RETRY,
     RETRY_LIMIT,
@@ -104,12 +105,14 @@ def test_what_may_have_been_delivered_keeps_id_and_content() -> None:
     assert (rest.id, rest.events) == ("c", (outage(9),))
 
 
-@given(st.integers(0, 30))
-def test_tries_are_spaced_out_to_a_quarter_of_an_hour(tries: int) -> None:
-    """30 s, doubled with each try up to 15 min; the health counts them from the first."""
+@given(st.integers(0, 30), st.booleans())
+def test_tries_are_spaced_out_to_a_quarter_of_an_hour(tries: int, maybe: bool) -> None:
+    """5 s, and 30 s where a further try may be a second copy, doubled with each try up to 15 min; the health counts
+    them from the first."""
     state = State(outbox=(delivery(0, STORE, attempts=tries),))
-    state = fail(state, batches(state, [], NOW)[0])
-    assert state.outbox[0].not_before == NOW + min(RETRY * 2**tries, RETRY_LIMIT)
+    state = fail(state, batches(state, [], NOW)[0], maybe=maybe)
+    first = MAYBE_RETRY if maybe else RETRY
+    assert state.outbox[0].not_before == NOW + min(first * 2**tries, RETRY_LIMIT)
     assert (state.outbox[0].attempts, state.outbox[0].last_error) == (tries + 1, "refused")
     assert state.notifiers["mail"] == NotifierHealth(1, NOW, "refused")
 

@@ -14,6 +14,7 @@ from ipwatch.core.address import Family
 from ipwatch.core.outcome import Kind, Outcome, Scope
 from ipwatch.core.record import (
     ORDERED_LIMIT,
+    REACH,
     REACH_LIMIT,
     RETRY,
     RETRY_LIMIT,
@@ -240,10 +241,10 @@ def test_an_order_holds_for_the_whole_account() -> None:
 
 @given(st.integers(0, 30), st.sampled_from([AWAY, SILENT]))
 def test_the_back_off_doubles_to_its_limit(before: int, answer: Outcome) -> None:
-    """Without an order the wait doubles from 15 s: to 5 min where nothing was sent, to an hour otherwise."""
+    """Without an order the wait doubles: from 5 s to 5 min where nothing was sent, from 15 s to an hour otherwise."""
     state = after(answer, standing(State(), attempts=before), verify=False)
-    limit = REACH_LIMIT if answer is AWAY else RETRY_LIMIT
-    assert state.records[KEY].not_before == NOW + min(RETRY * 2**before, limit)
+    first, limit = (REACH, REACH_LIMIT) if answer is AWAY else (RETRY, RETRY_LIMIT)
+    assert state.records[KEY].not_before == NOW + min(first * 2**before, limit)
     assert state.records[KEY].failing_since == NOW
 
 
