@@ -116,17 +116,16 @@ class Authority:
             return lambda: self._resolver.ask(name, rdtype, server.endpoint, self.left(end))
 
         answers = together([question(rdtype) for rdtype in ("A", "AAAA", "SOA")])
-        *addresses, soa = answers
+        *addresses, soa = (_checked(server, answer) for answer in answers)
         heard = [answer for answer in addresses if isinstance(answer, DnsAnswer)]
-        if not heard:
-            raise next(answer for answer in addresses if isinstance(answer, PortError))
-        for answer in heard:
-            _check(server, answer)
+        faults = [answer for answer in addresses if isinstance(answer, PortError)]
         ips = [ip for answer in heard for text in answer.texts if (ip := dialable(text))]
         ttls = [answer.ttl for answer in heard if answer.ttl is not None and ips]
         alias = next((answer.cname for answer in heard if answer.cname), "") if not ips else ""
         missing = any(answer.rcode == "NXDOMAIN" for answer in heard)
-        serial = soa.serial if isinstance(soa, DnsAnswer) and soa.authoritative else None
+        if faults and not (ips or alias or missing):  # an address may hide behind the fault
+            raise min(faults, key=lambda fault: not isinstance(fault, NotAuthoritative))
+        serial = soa.serial if isinstance(soa, DnsAnswer) else None
         return View(server.name, tuple(dict.fromkeys(ips)), serial, min(ttls, default=None), missing,
                     "" if missing else alias)  # fmt: skip
 
@@ -135,13 +134,17 @@ class Authority:
         return self._clock.monotonic()
 
 
-def _check(server: NameServer, answer: DnsAnswer) -> None:
-    """Only an answer with authority counts (RFC 1034 6.2.1)."""
+def _checked(server: NameServer, answer: DnsAnswer | PortError) -> DnsAnswer | PortError:
+    """Only an answer with authority counts (RFC 1034 6.2.1); each for itself, since some servers that know a name's A
+    fail when they are asked for its AAAA (RFC 4074 4)."""
+    if isinstance(answer, PortError):
+        return answer
     if answer.rcode not in {"NOERROR", "NXDOMAIN"}:
-        raise NotAuthoritative(f"{server.name} answers {answer.rcode}", intercepted=False)
+        return NotAuthoritative(f"{server.name} answers {answer.rcode}", intercepted=False)
     if not answer.authoritative:
         who = "a resolver answers in its place" if answer.recursion else "it answers without authority"
-        raise NotAuthoritative(f"{server.name}: {who}", intercepted=answer.recursion)
+        return NotAuthoritative(f"{server.name}: {who}", intercepted=answer.recursion)
+    return answer
 
 
 class _Round:

@@ -196,18 +196,23 @@ class Race:
             self._hijack()
 
     def _ask_zone(self, name: str) -> None:
+        seen = intercepted = False
+
         def tell(said: Seen | Failed) -> None:
+            nonlocal seen, intercepted
             if isinstance(said, Failed):
                 if isinstance(said.error, NotAuthoritative):
                     self.answered = True
-                    if said.error.intercepted:
-                        self._hijack()
+                    intercepted = intercepted or said.error.intercepted
                 who = said.server or f"the zone of {name}"
                 self._silent(Way.ZONE, who, str(said.error))
             else:
+                seen = True
                 self._tell_view(name, said)
 
         self._authority.seek(name, self._world.clock.monotonic() + _ZONE, tell)
+        if intercepted and not seen:  # where one speaks with authority the other is lame, and nobody sits in between
+            self._hijack()
 
     def _tell_view(self, name: str, seen: Seen) -> None:
         view = seen.view

@@ -193,6 +193,48 @@ def test_a_resolver_in_the_place_of_the_zones_server_is_an_interception(tmp_path
     assert [word.text for word in heard(race) if word.claim is None] == [HIJACKED]
 
 
+def but(rdtype: str, rcode: int, *, aa: bool) -> Answer:
+    """The zone, from a server that fails when it is asked for that type."""
+
+    def reply(query: dns.message.Message, transport: str) -> Any:
+        asked = dns.rdatatype.to_text(query.question[0].rdtype)
+        return answer(query, rcode=rcode, aa=aa) if asked == rdtype else HOME(query, transport)
+
+    return reply
+
+
+@pytest.mark.parametrize(("rcode", "aa"), [(2, True), (4, False), (5, False), (3, True)])
+def test_a_server_that_fails_for_one_family_names_the_other(tmp_path: Path, rcode: int, aa: bool) -> None:
+    """A server that answers SERVFAIL, NOTIMP, REFUSED or wrongly NXDOMAIN for AAAA still names the name's A."""
+    with DnsServer(but("AAAA", rcode, aa=aa)) as server:
+        race = locator(tmp_path, server.endpoint).race([NAME])
+        assert claims(race) == {(str(server.endpoint), "203.0.113.7")}
+        assert race.missing == ""
+
+
+def test_no_address_is_not_told_while_one_family_fails(tmp_path: Path) -> None:
+    """No A, and SERVFAIL for AAAA, is a server that fails, and no name without an address."""
+    records = zone({(f"{NAME}.", "SOA"): ["ns. admin. 17 1 1 1 1"]})
+
+    def reply(query: dns.message.Message, transport: str) -> Any:
+        six = dns.rdatatype.to_text(query.question[0].rdtype) == "AAAA"
+        return answer(query, rcode=2) if six else records(query, transport)
+
+    with DnsServer(reply) as server:
+        race = locator(tmp_path, server.endpoint).race([NAME])
+        assert silences(race) == [f"{server.endpoint} answers SERVFAIL"]
+        assert race.missing == ""
+
+
+def test_a_lame_server_that_is_a_resolver_is_no_interception(tmp_path: Path) -> None:
+    """Where one server of the zone answers with authority and the other as a resolver, nobody sits in between."""
+    with DnsServer(HOME) as one, DnsServer(unauthoritative(recursion=True)) as other:
+        race = locator(tmp_path, other.endpoint, one.endpoint).race([NAME])
+        assert claims(race) == {(str(one.endpoint), ip) for ip in ("203.0.113.7", "2001:db8::7")}
+        assert f"{other.endpoint}: a resolver answers in its place" in silences(race)
+        assert not race.hijacked
+
+
 @pytest.mark.parametrize(("rcode", "clause"), [(0, "it answers without authority"), (5, "answers REFUSED")])
 def test_a_lame_server_is_no_interception(tmp_path: Path, rcode: int, clause: str) -> None:
     """A server that merely does not know the zone is passed over."""
