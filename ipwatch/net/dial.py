@@ -16,7 +16,9 @@ from typing import NamedTuple, Self
 from ipwatch.core.candidate import Spot
 
 # An attempt older than this takes no place of the `most` any more, though it goes on: a first SYN is repeated after
-# 1 s and 3 s (RFC 6298 2 and 5.5), and what did not answer two of them must not keep a late address waiting.
+# 1 s and 3 s (RFC 6298 2 and 5.5), and what did not answer two of them must not keep a late address waiting. It is then
+# made once more beside the first: routers choose a path by whatever identifies a flow (RFC 2992 1), the port we come
+# from among it, and a path that swallows everything is not left by waiting.
 _FRESH = 2.0
 _AT_ONCE = 32  # sockets under way at most, whatever their age
 
@@ -60,7 +62,7 @@ class Dialler:
     called from other threads.
 
     stagger: seconds between the begins of two attempts; an attempt that failed is followed at once. most: attempts
-    under way that are younger than 2 s. timeout: seconds for one attempt. begun: told each spot as it is dialled.
+    under way that are younger than 2 s. timeout: seconds for one spot. begun: told each spot as it is dialled.
     """
 
     def __init__(self, stagger: float = 0.25, most: int = 3, timeout: float = 10.0, *,
@@ -119,6 +121,7 @@ class Dialler:
                 now = time.monotonic()
                 self._begin_due(now)
                 self._expire(now)
+                self._repeat(now)
                 if self._ended:
                     with self._lock:
                         self._left -= 1
@@ -190,20 +193,38 @@ class Dialler:
             self._fail(spot, reason_of(error))
 
     def _fail(self, spot: Spot, reason: str) -> None:
+        self._forget(spot)
         self._ended.append(Dialled(spot, None, reason))
         self._due = 0.0
 
-    def _expire(self, now: float) -> None:
+    def _forget(self, spot: Spot) -> None:
         for attempt in self._attempts():
-            if now - attempt.begun >= self._timeout:
+            if attempt.spot == spot:
                 self._selector.unregister(attempt.sock)
                 attempt.sock.close()
-                self._fail(attempt.spot, NO_ANSWER)
+
+    def _expire(self, now: float) -> None:
+        late = dict.fromkeys(a.spot for a in self._attempts() if now - a.begun >= self._timeout)
+        for spot in late:
+            self._fail(spot, NO_ANSWER)
+
+    def _alone(self) -> list[_Attempt]:
+        """Those that were not made a second time, and may be."""
+        attempts = self._attempts()
+        spots = [attempt.spot for attempt in attempts]
+        room = len(set(spots)) <= _AT_ONCE // 2
+        return [attempt for attempt in attempts if room and spots.count(attempt.spot) == 1]
+
+    def _repeat(self, now: float) -> None:
+        for attempt in self._alone():
+            if now - attempt.begun >= _FRESH:
+                self._begin(attempt.spot, attempt.begun)
 
     def _next_moment(self, now: float) -> float:
         """When something is to be done although nothing happens."""
         attempts = self._attempts()
         moments = [attempt.begun + self._timeout for attempt in attempts]
+        moments += [attempt.begun + _FRESH for attempt in self._alone()]
         with self._lock:
             if self._waiting:
                 moments += [m for a in attempts if (m := a.begun + _FRESH) > now]
@@ -225,8 +246,9 @@ class Dialler:
             return
 
     def _end(self, attempt: _Attempt) -> None:
-        sock = attempt.sock
-        self._selector.unregister(sock)
+        spot, sock, _ = attempt
+        if sock.fileno() < 0:  # the other attempt ended in the same moment
+            return
         try:
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code:
@@ -236,10 +258,11 @@ class Dialler:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setblocking(True)
         except OSError as error:
-            sock.close()
-            self._fail(attempt.spot, reason_of(error))
+            self._fail(spot, reason_of(error))
         else:
-            self._ended.append(Dialled(attempt.spot, sock))
+            self._selector.unregister(sock)
+            self._forget(spot)
+            self._ended.append(Dialled(spot, sock))
 
 
 def reason_of(error: OSError | UnicodeError) -> str:

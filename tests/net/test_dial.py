@@ -1,12 +1,15 @@
 """The dialler, against listeners on loopback that answer, refuse or hang."""
 
+import ctypes
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +103,48 @@ def test_a_late_address_is_dialled_although_as_many_as_allowed_hang() -> None:
         assert dialler.next(0.3) is None, "two are under way"
         assert [one.spot for one in ends(dialler, 1)] == [spot]
         assert dialler.left == 2
+
+
+def calling(port: int) -> set[int]:
+    """The local ports from which somebody calls that one and was not answered yet (proc(5): state 02, SYN_SENT)."""
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
+    return {int(row[1][9:], 16) for row in rows if row[3] == "02" and int(row[2][9:], 16) == port}
+
+
+def pass_over(server: socket.socket, port: int | None) -> None:
+    """Have the kernel drop what comes to a listener from that port; None: whatever comes. A classic BPF program, which
+    begins at the TCP header: load the source port, compare it, drop or keep (<linux/filter.h>)."""
+    rows = [(0x28, 0, 0, 0), (0x15, 0, 1, port), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFF)] if port else [(0x06, 0, 0, 0)]
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *row) for row in rows))
+    filtering = struct.pack("HxxxxxxP" if ctypes.sizeof(ctypes.c_void_p) == 8 else "HxxP", len(rows),
+                            ctypes.addressof(program))  # fmt: skip
+    server.setsockopt(socket.SOL_SOCKET, 26, filtering)  # SO_ATTACH_FILTER
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's packet filter")
+def test_a_path_that_swallows_everything_is_left() -> None:
+    """Where one connection's packets vanish on the way, a second one from another port is made beside it."""
+    with socket.create_server(("127.0.0.1", 0)) as server, Dialler(timeout=60) as dialler:
+        pass_over(server, None)
+        spot = Spot(*server.getsockname())
+        dialler.add(spot)
+        assert dialler.next(0.1) is None
+        (first,) = calling(spot.port)
+        pass_over(server, first)
+        found = dialler.next(30)
+        assert found is not None
+        assert found.sock is not None
+        with found.sock as sock:
+            assert sock.getsockname()[1] != first
+        assert (calling(spot.port), dialler.left) == (set(), 0)
+
+
+def test_both_calls_of_a_spot_end_together() -> None:
+    """A spot that was called twice in vain is told once."""
+    with hanging() as dead, Dialler(timeout=2.5) as dialler:
+        dialler.add(dead)
+        (found,) = ends(dialler, 2, within=4)
+        assert (found.spot, found.reason, dialler.left) == (dead, NO_ANSWER, 0)
 
 
 def test_the_lowest_rank_goes_first_and_the_families_take_turns() -> None:
