@@ -12,6 +12,7 @@ carry    a channel of the connection protocol through its control socket in prox
 import shutil
 import socket
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 
 from ipwatch.core.candidate import Spot
@@ -19,6 +20,7 @@ from ipwatch.core.host import HostKey, Pins, Verdict
 from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.net.openssh_link import OpenSshLink
 from ipwatch.net.openssh_master import Master
+from ipwatch.net.openssh_said import OtherKey
 from ipwatch.ports import Unreachable
 from ipwatch.ports.remote import Link, Login, Session, Stranger
 
@@ -29,12 +31,13 @@ class OpenSshProver:
     def __init__(self, program: str = "ssh") -> None:
         self._program = program
 
-    def prove(self, sock: socket.socket, spot: Spot, pins: Pins, within: timedelta) -> Session:
+    def prove(self, sock: socket.socket, spot: Spot, pins: Pins, within: timedelta,
+              greeted: Callable[[], None] | None = None) -> Session:  # fmt: skip
         """See the port."""
         from ipwatch.net.glance import shown_key  # noqa: PLC0415 - not needed by who only logs in
 
         with sock:
-            key = shown_key(sock, pins.kinds, within)
+            key = shown_key(sock, pins.kinds, within, greeted)
         if (verdict := pins.judge(key)) is not Verdict.PINNED:
             raise Stranger(key, revoked=verdict is Verdict.REVOKED)
         return OpenSshSession(self._program, spot, pins, key)
@@ -51,11 +54,14 @@ class OpenSshSession:
         if sys.platform == "win32":
             fault = 'engine = "openssh" does not work on Windows, whose ssh has no control socket; "paramiko" does'
             raise Trouble(Kind.CONFIGURATION, fault)
-        program = found(self._program)
         try:
-            carrier = socket.create_connection((self._spot.ip, self._spot.port), within.total_seconds())
-        except OSError as error:
-            raise Unreachable(f"{self._spot}: {(error.strerror or str(error)).lower()}") from None
+            return self._logged_in(found(self._program), who, within)
+        except OtherKey:  # ssh does not give the key itself
+            OpenSshProver(self._program).prove(self._connected(within), self._spot, self._pins, within)
+            raise
+
+    def _logged_in(self, program: str, who: Login, within: timedelta) -> Link:
+        carrier = self._connected(within)
         try:
             carrier.setblocking(True)
             carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -64,6 +70,12 @@ class OpenSshSession:
         except BaseException:
             carrier.close()
             raise
+
+    def _connected(self, within: timedelta) -> socket.socket:
+        try:
+            return socket.create_connection((self._spot.ip, self._spot.port), within.total_seconds())
+        except OSError as error:
+            raise Unreachable(f"{self._spot}: {(error.strerror or str(error)).lower()}") from None
 
     def close(self) -> None:
         """Nothing is open."""

@@ -1,5 +1,6 @@
 """Where ssh's helpers come to while the user logs in: for the connected socket, and with questions for the user."""
 
+import re
 import socket
 import sys
 import threading
@@ -12,6 +13,7 @@ from ipwatch.ports.remote import Prompt
 
 _LONGEST = 4096
 _PATIENCE = 5.0  # for a helper that connected and says nothing
+_SECRET = re.compile(r"passphrase|password|\bPIN\b", re.IGNORECASE)  # what ssh asks for again when it was wrong
 
 
 class Desk:
@@ -25,6 +27,7 @@ class Desk:
     def __init__(self, path: Path, carrier: socket.socket, ask: Callable[[Prompt], str | None]) -> None:
         self._carrier, self._ask = carrier, ask
         self._asked = 0.0
+        self._given: set[str] = set()
         self._since: float | None = None
         self.gave_up = ""
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -77,7 +80,9 @@ class Desk:
     def _answer(self, text: str) -> str | None:
         self._since = time.monotonic()
         try:
-            answer = self._ask(Prompt(text))
+            again = text in self._given and _SECRET.search(text)
+            answer = self._ask(Prompt(f"That was not it. {text}" if again else text))
+            self._given.add(text)
         finally:
             self._asked += time.monotonic() - self._since
             self._since = None

@@ -2,11 +2,9 @@
 
 import os
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import deque
@@ -16,40 +14,47 @@ from pathlib import Path
 
 from ipwatch.core.candidate import Spot
 from ipwatch.core.host import Pins
-from ipwatch.net import openssh_args
+from ipwatch.net import openssh_args, openssh_said
 from ipwatch.net.openssh_desk import Desk
+from ipwatch.net.openssh_folder import Folder
 from ipwatch.net.openssh_mux import MuxConnection
 from ipwatch.ports import Unreachable
 from ipwatch.ports.remote import Login, LoginRefused
 
 _HELPER = Path(__file__).with_name("openssh_helper.py")
-_KEPT = 50  # lines of what it said
-_SUN_PATH = 104  # bytes of a Unix socket's path (macOS; 108 on Linux), its end included
+_KEPT = 400  # lines of what it said
 _LOOK = 0.01
 _DESCRIPTORS = 8192
-_MARGIN = len("/c.0123456789abcdef")  # ssh makes its control socket under a longer name first (mux.c, OpenSSH 9.2)
+# ssh, and a shell that ends it when our end of the pipe is gone and gave no line. Not prctl(2), which is Linux' alone.
+_TIED = 'exec 3<&0 </dev/null; { read -r _ <&3 || kill -9 $$; } >/dev/null 2>&1 & exec "$@" 3<&-'
 
 
 class Master:
-    """Starts it. The process ends with this one, by `kill`, or by itself; then its folder goes."""
+    """Starts it. The process ends with this one, however that ends, by `kill`, or by itself; then its folder goes."""
 
     def __init__(self, program: str, spot: Spot, pins: Pins, who: Login, carrier: socket.socket,
                  within: timedelta) -> None:  # fmt: skip
         self.said: deque[str] = deque(maxlen=_KEPT)
         _more_descriptors()
-        self.folder = _folder()
+        self._folder = Folder()
+        self.folder = self._folder.path
         self.control = self.folder / "c"
         self.ended = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._started = threading.Event()
         self._fault = ""
         desk = self.folder / "d"
-        (self.folder / "k").write_text(openssh_args.known_hosts(pins))
-        self._desk = Desk(desk, carrier, who.ask)
+        try:
+            (self.folder / "k").write_text(openssh_args.known_hosts(pins, who.host))
+            environment = self._environment(desk)
+            self._desk = Desk(desk, carrier, who.ask)
+        except OSError as error:
+            self._folder.close()
+            raise Unreachable(f"{self.folder} can not be used: {(error.strerror or 'error').lower()}") from None
         dialler = shlex.join([sys.executable, "-IS", str(_HELPER), "dial", str(desk)]).replace("%", "%%")
         words = openssh_args.master(spot, self.folder / "k", self.control, dialler, who, within)
-        self._thread = threading.Thread(target=self._run, args=([*_tied(), program, *words], self._environment(desk)),
-                                        name="openssh", daemon=True)  # fmt: skip
+        self._thread = threading.Thread(target=self._run, args=([program, *words], environment), name="openssh",
+                                        daemon=True)  # fmt: skip
         self._thread.start()
 
     def log_in(self, within: timedelta) -> MuxConnection:
@@ -93,7 +98,7 @@ class Master:
         self._started.wait(1)
         if self._process is not None:
             self._process.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._folder.close()
 
     def join(self, within: float) -> None:
         """Wait for its end."""
@@ -101,12 +106,12 @@ class Master:
 
     def lost(self) -> str:
         """Why it ended: a clause."""
-        return openssh_args.why_it_was_lost(self.said)
+        return openssh_said.why_it_was_lost(self.said)
 
     def _why(self) -> Exception:
         if self._fault:
             return LoginRefused(self._fault)
-        return openssh_args.why_it_ended(self.said)
+        return openssh_said.why_it_ended(self.said)
 
     def _environment(self, desk: Path) -> dict[str, str]:
         """DISPLAY: programs before 8.4 do not know SSH_ASKPASS_REQUIRE and ask this way only with one."""
@@ -118,24 +123,27 @@ class Master:
         return {**held, "SSH_ASKPASS": str(asker), "SSH_ASKPASS_REQUIRE": "force", "SHELL": "/bin/sh"}
 
     def _run(self, argv: list[str], environment: dict[str, str]) -> None:
-        """The process' whole life. On Linux it ends with the thread that started it, so that this must be it."""
+        """The process' whole life."""
         try:
-            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                       stderr=subprocess.PIPE, env=environment, start_new_session=True)  # fmt: skip
+            process = subprocess.Popen(["/bin/sh", "-c", _TIED, "sh", *argv], stdin=subprocess.PIPE,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment,
+                                       start_new_session=True)  # fmt: skip
         except OSError as error:
             self._fault = f"ssh can not be started: {(error.strerror or 'error').lower()}"
         else:
             self._process = process
             self._started.set()
-            assert process.stderr is not None  # noqa: S101 - asked for above
+            assert process.stdin is not None and process.stderr is not None  # noqa: S101, PT018 - asked for above
             with process.stderr:
                 for line in process.stderr:
                     self.said.append(line.decode("utf-8", "replace").rstrip())
             process.wait()
+            with suppress(OSError), process.stdin:
+                process.stdin.write(b"ended\n")
         finally:
             self.ended.set()
             self._started.set()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._folder.close()
 
 
 def _more_descriptors() -> None:
@@ -147,18 +155,3 @@ def _more_descriptors() -> None:
         wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
         if soft != resource.RLIM_INFINITY and soft < wanted:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _folder() -> Path:
-    """A private folder with a short name."""
-    for base in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp in it
-        if base and len(os.fsencode(base)) + len("/iw-01234567") + _MARGIN < _SUN_PATH:
-            with suppress(OSError):
-                return Path(tempfile.mkdtemp(prefix="iw-", dir=base))
-    raise LoginRefused("no folder with a name short enough for a socket can be written")
-
-
-def _tied() -> list[str]:
-    """The words before a command that end it with us, however we end (prctl(2), PR_SET_PDEATHSIG)."""
-    found = shutil.which("setpriv") if sys.platform == "linux" else None
-    return [found, "--pdeathsig", "KILL", "--"] if found else []
