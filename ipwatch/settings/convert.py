@@ -15,6 +15,7 @@ from ipwatch.settings.secrets import secret
 from ipwatch.settings.toml import KeyPath
 
 O = TypeVar("O", bound=Options)  # noqa: E741
+_ELSEWHERE = ({"file"}, {"env"})  # how a secret is written that stands elsewhere
 
 
 def table(reader: Reader, key: KeyPath, cls: type[O], raw: Any, beside: frozenset[str] = frozenset()) -> O | Bad:
@@ -52,6 +53,8 @@ def value(reader: Reader, key: KeyPath, kind: Any, raw: Any) -> Any:  # noqa: PL
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Secret:
         return secret(reader, key, raw)
+    if isinstance(raw, dict) and set(raw) in _ELSEWHERE and not ({Secret, Mapping, dict} & {origin, *arguments}):
+        return reader.fault(key, "only secrets are taken from a file or a variable: write its value here")
     reader.origin(key)
     if origin is Annotated:
         return _limited(reader, key, kind, arguments[0], raw)

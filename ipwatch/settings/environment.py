@@ -1,7 +1,7 @@
 """A record, its account and a mail notifier out of environment variables alone, for forms such as Container Manager's.
 
-IPWATCH_RECORD_NAME, IPWATCH_ACCOUNT_<KEY> and IPWATCH_MAIL_<KEY> become the tables of the same keys; <KEY>_FILE names
-a file that holds the value. They stand beside the tables of a configuration file, in an account called "environment".
+IPWATCH_RECORD_<KEY>, IPWATCH_ACCOUNT_<KEY> and IPWATCH_MAIL_<KEY> become the tables of the same keys; <KEY>_FILE names
+a file that holds a secret. They stand beside the tables of a configuration file, in an account called "environment".
 """
 
 import types
@@ -18,6 +18,11 @@ from ipwatch.settings.toml import KeyPath
 ACCOUNT = "environment"
 RECORD, ACCOUNT_PREFIX, MAIL_PREFIX = "IPWATCH_RECORD_", "IPWATCH_ACCOUNT_", "IPWATCH_MAIL_"
 PREFIXES = (RECORD, ACCOUNT_PREFIX, MAIL_PREFIX)
+USUAL = (
+    f"{RECORD}NAME",
+    *(f"{ACCOUNT_PREFIX}{key}" for key in ("KIND", "SERVICE", "USERNAME", "PASSWORD", "PASSWORD_FILE", "TOKEN")),
+    *(f"{MAIL_PREFIX}{key}" for key in ("SERVER", "USERNAME", "PASSWORD", "PASSWORD_FILE", "SENDER", "TO")),
+)  # what others are likely to be misspellings of
 
 
 def apply(reader: Reader, data: dict[str, Any]) -> None:
@@ -29,6 +34,7 @@ def apply(reader: Reader, data: dict[str, Any]) -> None:
         kind = account.pop("kind", ("IPWATCH_ACCOUNT_KIND", "dyndns2"))[1]
         settings = kinds.plugin("provider", kind).settings if kind in kinds.names("provider") else None
         table = {"kind": kind, **_table(reader, ("account", ACCOUNT), account, settings)}
+        reader.overrides["account", ACCOUNT] = f"{ACCOUNT_PREFIX}..."
         reader.overrides["account", ACCOUNT, "kind"] = "IPWATCH_ACCOUNT_KIND"
         data["account"] = {**_dict(data.get("account")), ACCOUNT: table}
     if record:
@@ -45,7 +51,7 @@ def _records(reader: Reader, data: dict[str, Any], keys: Mapping[str, tuple[str,
     for name in names.replace(",", " ").split() or [""]:
         where: KeyPath = ("record", len(rows))
         row: dict[str, Any] = {"account": ACCOUNT} | ({"name": name} if name else {})
-        row |= {key: text for key, (_, text) in more.items()}
+        row |= {key: _words(text) if key == "families" else _flag(text) for key, (_, text) in more.items()}
         reader.overrides[where] = variable
         reader.overrides.update({(*where, key): given for key, (given, _) in more.items()})
         rows.append(row)
@@ -56,7 +62,7 @@ def _mail(reader: Reader, data: dict[str, Any], keys: dict[str, tuple[str, str]]
     """One [[notify]] by e-mail; the sender is who logs in, if that is an address, else who gets it."""
     rows = _list(data.get("notify"))
     where: KeyPath = ("notify", len(rows))
-    reader.overrides[where] = "IPWATCH_MAIL_SERVER"
+    reader.overrides[where] = f"{MAIL_PREFIX}..."
     table = {"kind": "email", **_table(reader, where, keys, kinds.plugin("notifier", "email").settings)}
     if "sender" not in table:
         to = table.get("to") or [""]
@@ -81,6 +87,8 @@ def _table(
     for key, (variable, text) in keys.items():
         plain = key.removesuffix("_file")
         by_file = plain != key and key not in fields
+        if by_file and plain in keys:
+            reader.warnings.append(f"environment {keys[plain][0]}: not read, for {variable} is set, too")
         name = plain if by_file else key
         reader.overrides[(*where, name)] = variable
         if by_file:
@@ -101,12 +109,21 @@ def _value(kind: Any, text: str) -> Any:
     """Text in the form a configuration file has for that type; what does not fit stays text, so that it is told."""
     choices = _kinds(kind)
     if any(get_origin(one) is tuple for one in choices):
-        return text.replace(",", " ").split()
-    if bool in choices and text.lower() in {"true", "false", "yes", "no", "1", "0"}:
-        return text.lower() in {"true", "yes", "1"}
+        return _words(text)
+    if bool in choices:
+        return {"1": True, "0": False}.get(text, _flag(text))
     if int in choices and text.isdigit() and len(text) < 10:
         return int(text)
     return text
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(",", " ").split()
+
+
+def _flag(text: str) -> bool | str:
+    """Yes or no where that is what it says."""
+    return {"true": True, "yes": True, "false": False, "no": False}.get(text.strip().lower(), text.strip())
 
 
 def _dict(found: Any) -> dict[str, Any]:

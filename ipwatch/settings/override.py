@@ -10,7 +10,7 @@ from ipwatch.settings.faults import nearest
 from ipwatch.settings.reader import Reader
 
 _PREFIX = "IPWATCH_"
-_OTHERS = ("IPWATCH_CONFIG", "IPWATCH_LAPTOP_CONFIG", "IPWATCH_LAPTOP_STATE")
+_OTHERS = ("IPWATCH_CONFIG", "IPWATCH_LAPTOP_CONFIG", "IPWATCH_LAPTOP_STATE", *environment.USUAL)
 
 
 def _words(text: str) -> list[str]:

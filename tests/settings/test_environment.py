@@ -71,6 +71,43 @@ def test_other_providers(tmp_path: Path) -> None:
     assert all(r.ttl is not None and r.ttl.total_seconds() == 120 for r in settings.records)
 
 
+def test_secret_from_two_places(tmp_path: Path) -> None:
+    """A secret and a file for the same secret: the file counts, and that the other is not read is told."""
+    secret = tmp_path / "dyn"
+    secret.write_bytes(b"\xef\xbb\xbffrom-a-file\r\n")  # as Windows' Notepad writes it
+    secret.chmod(0o600)
+    settings = load(None, EIGHT | {"IPWATCH_ACCOUNT_PASSWORD_FILE": str(secret)}, tmp_path, root=tmp_path)
+    assert settings.accounts["environment"].options.password == Secret("from-a-file")
+    (warning,) = settings.warnings
+    assert warning == "environment IPWATCH_ACCOUNT_PASSWORD: not read, for IPWATCH_ACCOUNT_PASSWORD_FILE is set, too"
+
+
+def test_further_keys_of_records(tmp_path: Path) -> None:
+    """A record's other keys can be given, too, for all the names."""
+    environ = EIGHT | {
+        "IPWATCH_RECORD_NAME": "a.example.org b.example.org",
+        "IPWATCH_RECORD_FAMILIES": "ipv4,ipv6",
+        "IPWATCH_RECORD_PROXIED": "no",
+        "IPWATCH_WATCH_FAMILIES": "ipv4,ipv6",
+        "IPWATCH_ACCOUNT_KIND": "cloudflare",
+        "IPWATCH_ACCOUNT_TOKEN": "token",
+    }
+    for key in ("SERVICE", "USERNAME", "PASSWORD"):
+        del environ[f"IPWATCH_ACCOUNT_{key}"]
+    records = load(None, environ, tmp_path, root=tmp_path).records
+    assert [(r.name, len(r.families), r.options.proxied) for r in records] == [
+        ("a.example.org", 2, False), ("b.example.org", 2, False),
+    ]  # fmt: skip
+
+
+def test_misspelt_tables(tmp_path: Path) -> None:
+    """A variable that is nearly one of the eight is told, where it would make no mail without a word."""
+    environ = {name.replace("_MAIL_", "_EMAIL_"): text for name, text in EIGHT.items()}
+    warnings = load(None, environ, tmp_path, root=tmp_path).warnings
+    assert len(warnings) == 4
+    assert "environment IPWATCH_EMAIL_TO: this variable is not read; did you mean IPWATCH_MAIL_TO?" in warnings
+
+
 def test_numbers(tmp_path: Path) -> None:
     """A number is a number where the key wants one, and a password of digits stays text."""
     environ = EIGHT | {"IPWATCH_ACCOUNT_BATCH": "3", "IPWATCH_ACCOUNT_PASSWORD": "123456"}
@@ -95,6 +132,9 @@ def test_beside_a_file(tmp_path: Path) -> None:
         ({"IPWATCH_RECORD_TTL": "2m"}, "the key 'name' is missing"),
         ({"IPWATCH_MAIL_TO": "me@example.org"}, "the key 'server' is missing"),
         ({"IPWATCH_ACCOUNT_VERIFY": "perhaps"}, "account.environment.verify: this is true or false"),
+        ({"IPWATCH_ACCOUNT_KIND": "duckdns"}, "environment IPWATCH_ACCOUNT_...: account.environment: the key 'token'"),
+        ({"IPWATCH_ACCOUNT_USERNAME_FILE": "/x"}, "username: only secrets are taken from a file or a variable"),
+        (EIGHT | {"IPWATCH_MAIL_TO": "Anna"}, "environment IPWATCH_MAIL_...: notify[1]: 'Anna' is not a mail address"),
     ],
 )
 def test_faults_name_the_variable(tmp_path: Path, environ: dict[str, str], told: str) -> None:
