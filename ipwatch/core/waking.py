@@ -59,11 +59,13 @@ class Stage(IntEnum):
     SENT = 0
     LAN = 1
     OPEN = 2
-    SSH = 3
-    PROVED = 4
+    BANNER = 3  # an SSH server has named its version (RFC 4253 4.2), and shown no key yet
+    SSH = 4  # its key is another one
+    PROVED = 5
 
 
-_STAGES = {"connected": Stage.OPEN, "not ssh": Stage.OPEN, "stranger": Stage.SSH, "proved": Stage.PROVED}
+_STAGES = {"connected": Stage.OPEN, "not ssh": Stage.OPEN, "greeted": Stage.BANNER, "stranger": Stage.SSH,
+           "proved": Stage.PROVED}  # fmt: skip
 
 
 class Watch(NamedTuple):
@@ -106,7 +108,7 @@ class Watch(NamedTuple):
 
 def answers_on_lan(output: str, mac: str) -> bool:
     """Whether a neighbour looked for it and found it. output: "answers" if a ping was answered, and `ip neigh show IP`;
-    an entry that is not REACHABLE may be from before it slept."""
+    an entry that is not REACHABLE may be from before it slept. mac: "" for any."""
     low = output.lower()
     return "answers" in low.split() or any(
         "reachable" in line.split() and f"lladdr {mac}" in line for line in low.splitlines()
@@ -118,7 +120,8 @@ def usual(boots: Sequence[float]) -> float | None:
     return median(boots[:_BOOTS]) if boots else None
 
 
-_NOW = ("port closed", "on the LAN, port closed", "port open, no SSH yet", "SSH answers with another key", "up")
+_NOW = ("port closed", "on the LAN, port closed", "port open, no SSH yet", "SSH answers, no key yet",
+        "SSH answers with another key", "up")  # fmt: skip
 
 
 def progress(stage: Stage, elapsed: timedelta, estimate: float | None) -> str:
@@ -140,6 +143,7 @@ _REACHED = (
     "no answer from it",
     "it answers on the LAN, but its port is closed",
     "its port is open, but no SSH server answers there",
+    "an SSH server answers, but shows no key",
     "an SSH server answers, but with another key",
     "it is up",
 )
@@ -148,7 +152,7 @@ _REACHED = (
 def diagnosis(watch: Watch, mac: str, *, way: str, port: int, near: bool | None) -> str:
     """The last stage reached and what may be wrong. way: "direct", "url", or the host that wakes it. near: whether
     this machine has an address in the host's network."""
-    said = f" ({watch.said})" if watch.said and watch.stage in {Stage.OPEN, Stage.SSH} else ""
+    said = f" ({watch.said})" if watch.said and Stage.OPEN <= watch.stage <= Stage.SSH else ""
     return f"{_REACHED[watch.stage]}{said}; likely {', or '.join(_causes(watch.stage, mac, way, port, near))}"
 
 
@@ -168,6 +172,8 @@ def _causes(stage: Stage, mac: str, way: str, port: int, near: bool | None) -> l
         return ["sshd does not start there", f"a firewall or the router's forwarding keeps port {port} closed"]
     if stage is Stage.OPEN:
         return ["its sshd still starts or hangs", f"port {port} leads to something else"]
+    if stage is Stage.BANNER:
+        return ["its sshd still starts or is overloaded", "large packets get lost on the way (MTU)"]
     return ["another machine has its address or port now", "its disk waits to be unlocked", "it was set up anew"]
 
 

@@ -173,14 +173,17 @@ class Hunter:
             return
         self._hunt.tell(Sight("connected", spot))
         self._proving[spot] = sock
-        within = max(timedelta(seconds=0.1), min(_PROOF, self._left() - _TICK))
-        prover = self._hunt.prover
+        prover, within = self._hunt.prover, max(timedelta(seconds=0.1), min(_PROOF, self._left() - _TICK))
         assert prover is not None  # noqa: S101 - nothing is dialled without one; for the type checker
+
+        def greeted() -> None:
+            if not self._over:
+                self._hunt.tell(Sight("greeted", spot))
 
         def run() -> None:
             proof = Proof(spot, None, Fate.CLOSED, "its key could not be asked for")
             try:
-                proof = prove(prover, dialled, self._hunt.pins, within)
+                proof = prove(prover, dialled, self._hunt.pins, within, greeted)
             finally:
                 with self._lock:
                     late = self._over

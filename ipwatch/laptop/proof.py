@@ -1,5 +1,6 @@
 """One candidate that answers, proved or not."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -21,12 +22,12 @@ class Proof(NamedTuple):
     key: HostKey | None = None
 
 
-def prove(prover: Prover, dialled: Dialled, pins: Pins, within: timedelta) -> Proof:
-    """Whether the machine that answers there is the host."""
+def prove(prover: Prover, dialled: Dialled, pins: Pins, within: timedelta, greeted: Callable[[], None]) -> Proof:
+    """Whether the machine that answers there is the host. greeted: see ports.remote.Prover."""
     spot, sock, _ = dialled
     assert sock is not None  # noqa: S101 - for the type checker
     try:
-        session = prover.prove(sock, spot, pins, within)
+        session = prover.prove(sock, spot, pins, within, greeted)
     except Stranger as stranger:
         return Proof(spot, None, Fate.STRANGER, str(stranger), stranger.key)
     except NotSsh as other:

@@ -56,7 +56,8 @@ class _Prover:
     def __init__(self, looker: Looker) -> None:
         self._looker = looker
 
-    def prove(self, sock: socket.socket, spot: Spot, _pins: Pins, within: timedelta) -> Session:
+    def prove(self, sock: socket.socket, spot: Spot, _pins: Pins, within: timedelta,
+              _greeted: Callable[[], None] | None = None) -> Session:  # fmt: skip
         """Look; the pins are the looker's own."""
         look = self._looker.look(sock, spot, within)
         if look.key is None:

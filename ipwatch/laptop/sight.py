@@ -17,8 +17,8 @@ class Sight(NamedTuple):
     """Something seen while searching, told as it happens (from any thread).
 
     what: "claim" (somebody named an address), "silent" (a way gave nothing; text says why), "note" (text: the network
-    hijacks port 53 ...), "dialling", "connected" (a port answers), "closed" (it does not; text), "stranger" (key;
-    text), "not ssh" (text), "proved" (key).
+    hijacks port 53 ...), "dialling", "connected" (a port answers), "greeted" (it speaks SSH), "closed" (it does not
+    answer; text), "stranger" (key; text), "not ssh" (text), "proved" (key).
     """
 
     what: str

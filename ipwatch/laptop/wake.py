@@ -29,8 +29,9 @@ _AT_ONCE = frozenset({Kind.INTERRUPTED, Kind.NOT_PINNED, Kind.CONFIGURATION, Kin
 _LINES = {
     Stage.LAN: "{} answers on the LAN after {:.0f} s",
     Stage.OPEN: "{}'s port is open after {:.0f} s",
+    Stage.BANNER: "an SSH server answers at {}'s port after {:.0f} s",
     Stage.SSH: "an SSH server with another key answers in place of {} after {:.0f} s",
-    Stage.PROVED: "{} speaks SSH and shows its pinned key after {:.0f} s",
+    Stage.PROVED: "{} shows its pinned key after {:.0f} s",
 }
 
 

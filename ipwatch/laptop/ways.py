@@ -196,7 +196,7 @@ class _Through:
 
     def on_lan(self) -> bool:
         ip = self._host.lan.ip if self._host.lan else ""
-        if not ip or not self._host.mac:
+        if not ip:
             return False
         look = f"ping -c1 -W1 {ip} >/dev/null 2>&1 && echo answers; ip neigh show {ip} 2>/dev/null"
         try:
@@ -204,7 +204,7 @@ class _Through:
         except (PortError, Trouble):
             self.close()
             return False
-        return waking.answers_on_lan(output.decode("utf-8", "replace"), _mac(self._host))
+        return waking.answers_on_lan(output.decode("utf-8", "replace"), self._host.mac and _mac(self._host))
 
     def close(self) -> None:
         """End the connection."""

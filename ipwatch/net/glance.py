@@ -19,13 +19,16 @@ from ipwatch.protocols.ssh_glance import CHANCE, Glance, NoGlance
 _PIECE = 16384  # octets read at once
 
 
-def shown_key(sock: socket.socket, kinds: Sequence[str], within: timedelta) -> HostKey:
+def shown_key(
+    sock: socket.socket, kinds: Sequence[str], within: timedelta, greeted: Callable[[], None] | None = None
+) -> HostKey:
     """The host key that the server at the other end of the connected socket shows.
 
     kinds: the types wanted, best first, () for any. A server that has none of them shows a key of another type. Takes
-    the socket over: it is closed in any case. Raises NotSsh, for silence, a closed and a broken connection, too.
+    the socket over: it is closed in any case. greeted: see ports.remote.Prover. Raises NotSsh, for silence, a closed
+    and a broken connection, too.
     """
-    return _look(sock, kinds, within)[0]
+    return _look(sock, kinds, within, greeted)[0]
 
 
 def shown_keys(connect: Callable[[], socket.socket], within: timedelta) -> tuple[HostKey, ...]:
@@ -38,7 +41,9 @@ def shown_keys(connect: Callable[[], socket.socket], within: timedelta) -> tuple
     return (first, *others)
 
 
-def _look(sock: socket.socket, kinds: Sequence[str], within: timedelta) -> tuple[HostKey, tuple[str, ...]]:
+def _look(
+    sock: socket.socket, kinds: Sequence[str], within: timedelta, greeted: Callable[[], None] | None = None
+) -> tuple[HostKey, tuple[str, ...]]:
     """The key, and the types the server has."""
     glance = Glance(kinds, os.urandom(CHANCE))
     deadline = time.monotonic() + within.total_seconds()
@@ -51,6 +56,9 @@ def _look(sock: socket.socket, kinds: Sequence[str], within: timedelta) -> tuple
                 if not data:
                     raise NotSsh(glance.ended(closed=True))
                 _send(sock, glance.receive(data), deadline)
+                if greeted is not None and glance.identified:
+                    greeted()
+                    greeted = None
     except NoGlance as fault:
         raise NotSsh(str(fault)) from None
     except TimeoutError:

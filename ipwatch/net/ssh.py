@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from paramiko.ssh_exception import IncompatiblePeer
@@ -50,7 +51,8 @@ class ParamikoProver:
     def __init__(self, *, rekey: int = _REKEY) -> None:
         self._rekey = rekey
 
-    def prove(self, sock: socket.socket, spot: Spot, pins: Pins, within: timedelta) -> ParamikoSession:
+    def prove(self, sock: socket.socket, spot: Spot, pins: Pins, within: timedelta,
+              greeted: Callable[[], None] | None = None) -> ParamikoSession:  # fmt: skip
         """See ports.remote. The pinned key types are asked for first; a host that has none of them any more shows
         another one, and is a Stranger."""
         deadline = time.monotonic() + within.total_seconds()
@@ -60,6 +62,7 @@ class ParamikoProver:
         except OSError as error:
             sock.close()
             raise Unreachable(f"its connection can not be used: {(error.strerror or 'error').lower()}") from None
+        transport.greeted = greeted
         try:
             transport.begin()
             transport.ready.wait(max(0.0, deadline - time.monotonic()))

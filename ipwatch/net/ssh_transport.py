@@ -56,6 +56,7 @@ class Transport(_Base):  # type: ignore[misc]
         self.packets: Packets = self.packetizer
         self.ready = threading.Event()
         self.shown: HostKey | None = None
+        self.greeted: Callable[[], None] | None = None  # called when the other side has named its version
         self.farewell = ""  # what the other side said when it ended the connection
         self.ended = False
         self._held: list[Message] = []
@@ -87,6 +88,8 @@ class Transport(_Base):  # type: ignore[misc]
                     raise Alien(f'it speaks an old version of SSH: "{text[:40]}"')
                 self.remote_version = text
                 self.farewell = ""
+                if self.greeted is not None:
+                    self.greeted()
                 return
             self.farewell = self.farewell or text
             if text.startswith("HTTP/"):

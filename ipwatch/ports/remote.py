@@ -111,10 +111,12 @@ class Session(Protocol):
 class Prover(Protocol):
     """Finds out whether what listens at a spot is the host."""
 
-    def prove(self, sock: socket.socket, spot: Spot, pins: Pins, within: timedelta) -> Session:
+    def prove(self, sock: socket.socket, spot: Spot, pins: Pins, within: timedelta,
+              greeted: Callable[[], None] | None = None) -> Session:  # fmt: skip
         """Talk SSH over the connected socket until the host key is known and compare it; raises Stranger, NotSsh,
         Unreachable. Takes the socket over: it is closed when this raises. With pins that hold no key it raises
-        Stranger for whatever key is shown (that is how keys are collected)."""
+        Stranger for whatever key is shown (that is how keys are collected). greeted: called once, from any thread,
+        when the other end has said that it speaks SSH 2 (RFC 4253 4.2)."""
         ...
 
 

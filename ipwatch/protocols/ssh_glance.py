@@ -150,7 +150,8 @@ class Glance:
     """One look: send `hello`, give `receive` whatever comes and send what it returns, until `key` is there.
 
     kinds: the types wanted, best first, () for all. A server that has none of them shows one of another type: that is
-    a machine with another key, not one without. offer: what the server can, once it has said so.
+    a machine with another key, not one without. identified: whether it has said that it speaks SSH 2. offer: what the
+    server can, once it has said so.
     """
 
     def __init__(self, kinds: Sequence[str], chance: bytes) -> None:
@@ -159,7 +160,7 @@ class Glance:
         self._kinds = (*kinds, *(kind for kind in ALL_KINDS if kind not in kinds))
         self._value = chance[16:]
         self._buffer = bytearray()
-        self._identified = False
+        self.identified = False
         self._packets = 0
         self._expected = ""
         self.hello = IDENTIFICATION + packet(kexinit(chance[:16], self._kinds))
@@ -169,19 +170,19 @@ class Glance:
     def receive(self, data: bytes) -> bytes:
         """Take what came; gives what is to be sent, b"" for nothing. Raises NoGlance."""
         self._buffer += data
-        if not self._identified:
+        if not self.identified:
             self._identify()
         answer = b""
-        while self.key is None and self._identified and (payload := self._packet()):
+        while self.key is None and self.identified and (payload := self._packet()):
             answer += self._message(payload)
         return answer
 
     def ended(self, *, closed: bool) -> str:
         """The clause for a connection that ends before there is a key: closed by the other side, or out of time."""
-        said = _printable(bytes(self._buffer)) if not self._identified else ""
+        said = _printable(bytes(self._buffer)) if not self.identified else ""
         if said:
             return f'it says "{said}"' + (" and closes the connection" if closed else " and waits")
-        if self._identified:
+        if self.identified:
             return "it breaks off the key exchange" if closed else "it stops in the middle of the key exchange"
         return "it closes the connection at once" if closed else "it says nothing"
 
@@ -192,13 +193,13 @@ class Glance:
         if self._buffer.startswith((b"\x15\x03", b"\x16\x03")):  # alert and handshake (RFC 8446 5.1)
             raise NoGlance("it speaks TLS")
         start = 0
-        while not self._identified and (end := self._buffer.find(b"\n", start)) >= 0:
+        while not self.identified and (end := self._buffer.find(b"\n", start)) >= 0:
             if self._buffer.startswith(b"SSH-", start):
                 _check_identification(bytes(self._buffer[start : end + 1]))
-                self._identified = True
+                self.identified = True
                 del self._buffer[: end + 1]
             start = end + 1
-        if not self._identified and len(self._buffer) > _LONGEST_PREFACE:
+        if not self.identified and len(self._buffer) > _LONGEST_PREFACE:
             raise NoGlance("it talks and talks, but not SSH")
 
     def _packet(self) -> bytes:

@@ -65,11 +65,12 @@ def test_stages_in_order() -> None:
     """A boot goes from the packet over the LAN and the open port to the proof, and what was reached stays reached."""
     watch = Watch()
     stages = [watch.stage]
-    for step in ("dialling", "closed", "lan", "connected", "not ssh", "closed", "stranger", "lan", "proved"):
+    steps = ("dialling", "closed", "lan", "connected", "not ssh", "greeted", "closed", "stranger", "lan", "proved")
+    for step in steps:
         watch = watch.lan() if step == "lan" else watch.sight(step, HERE, f"after {step}", at(1))
         stages.append(watch.stage)
-    sent, lan, port, ssh, proved = Stage
-    assert stages == [sent, sent, sent, lan, port, port, port, ssh, ssh, proved]
+    sent, lan, port, banner, ssh, proved = Stage
+    assert stages == [sent, sent, sent, lan, port, port, banner, banner, ssh, ssh, proved]
     assert watch.said == "after proved"
     assert Watch().sight("silent", None, "a way gave nothing", at(1)) == Watch()
 
@@ -128,6 +129,7 @@ def test_closed_ports_are_looked_at_often() -> None:
 def test_lan(output: str, found: bool) -> None:
     """Only a ping's answer or a neighbour entry confirmed just now shows that it is awake; an old entry does not."""
     assert waking.answers_on_lan(output, MAC) is found
+    assert waking.answers_on_lan(output, "") is (found or "REACHABLE" in output)
 
 
 def test_estimate() -> None:
@@ -143,6 +145,7 @@ def test_estimate() -> None:
         (Stage.SENT, 23, 41.2, "port closed, 23 s of about 41 s"),
         (Stage.LAN, 23.4, None, "on the LAN, port closed, 23 s"),
         (Stage.OPEN, 55, 41, "port open, no SSH yet, 55 s, usually 41 s"),
+        (Stage.BANNER, 58, None, "SSH answers, no key yet, 58 s"),
         (Stage.SSH, 60, None, "SSH answers with another key, 60 s"),
     ],
 )
@@ -165,6 +168,7 @@ def test_span() -> None:
         (Watch(), "nas", False, ["nas sends through the wrong interface", "bond0", "ovs_eth0"]),
         (Watch(Stage.LAN), "nas", False, ["answers on the LAN, but its port is closed", "sshd", "firewall"]),
         (Watch(Stage.OPEN, "it says nothing"), "nas", False, ["no SSH server answers there (it says", "hangs"]),
+        (Watch(Stage.BANNER, "it stops"), "nas", False, ["answers, but shows no key (it stops)", "starts", "MTU"]),
         (Watch(Stage.SSH, "its key is X"), "url", None, ["another key (its key is X)", "another machine", "unlocked"]),
     ],
 )  # fmt: skip

@@ -193,7 +193,8 @@ def test_the_zones_address_is_dialled_and_proved(tmp_path: Path, desktop: Sshd) 
     assert finding.candidate.spot == spot
     assert [(claim.way, claim.who) for claim in finding.candidate.claims] == [(Way.ZONE, str(ns.endpoint))]
     assert finding.session.key in desktop.keys
-    assert [sight.what for sight in sights if sight.what != "silent"] == ["claim", "dialling", "connected", "proved"]
+    seen = [sight.what for sight in sights if sight.what != "silent"]
+    assert seen == ["claim", "dialling", "connected", "greeted", "proved"]
     (proved,) = here.memory.proved("desktop")
     assert (proved.ip, proved.port, proved.way) == (*spot, "zone")
 
@@ -531,7 +532,7 @@ class Slow:
         self.key, self._takes = key, takes
         self.closed = 0
 
-    def prove(self, sock: socket.socket, spot: Spot, pins: object, within: timedelta) -> "Slow":
+    def prove(self, sock: socket.socket, spot: Spot, pins: object, within: timedelta, greeted: object = None) -> "Slow":
         with sock:
             time.sleep(self._takes)
         return self

@@ -6,15 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ipwatch.core.candidate import Spot
 from ipwatch.core.host import HostKey, Pins
+from ipwatch.net.openssh import OpenSshProver
 from ipwatch.net.ssh import ParamikoProver, algorithms
 from ipwatch.ports import Unreachable
-from ipwatch.ports.remote import NotSsh, Stranger
+from ipwatch.ports.remote import NotSsh, Prover, Stranger
 from tests.fakes.ssh_tools import LONG, gone, login_at, serving
 from tests.fakes.sshd import Sshd, connected, make_key, sshd
 
@@ -126,6 +128,28 @@ def test_what_is_no_ssh_server_is_named_in_time(act: Callable[[socket.socket], o
             ParamikoProver().prove(sock, Spot(target.host, target.port), Pins(), SOON)
         assert time.monotonic() - began < 5
         assert sock.fileno() == -1
+    gone()
+
+
+@pytest.mark.parametrize("prover", [ParamikoProver(), OpenSshProver()], ids=["paramiko", "openssh"])
+def test_the_version_of_ssh_is_told_before_there_is_a_key(server: Sshd, prover: Prover) -> None:
+    """Once, also of a server that says nothing more; of what speaks no SSH, never."""
+
+    def says_its_version(sock: socket.socket) -> None:
+        sock.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+        sock.recv(4096)
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(4096):
+            pass
+
+    told: list[str] = []
+    prover.prove(connected(server), Spot("", 1), Pins(server.keys), LONG, partial(told.append, "sshd")).close()
+    for name, act in (("version", says_its_version), ("mail", lambda s: s.sendall(b"220 mail\r\n"))):
+        with serving(act) as target:
+            sock = socket.create_connection((target.host, target.port))
+            with pytest.raises((NotSsh, Unreachable)):
+                prover.prove(sock, Spot("", 1), Pins(), LONG, partial(told.append, name))
+    assert told == ["sshd", "version"]
     gone()
 
 
