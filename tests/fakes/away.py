@@ -3,12 +3,6 @@
 Everything a test starts inside `Away.open()` runs in the namespace: 25.x addresses stand on its loopback alone.
 """
 
-import os
-import signal
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -19,6 +13,7 @@ from ipwatch.net.dns import DnspythonResolver
 from ipwatch.ports import DnsChange, Endpoint, Secret, TsigKey
 from tests.fakes import named
 from tests.fakes.netns import Namespace
+from tests.fakes.program import IPWATCH, Program
 from tests.fakes.sshd import Sshd, make_key
 from tests.fakes.waiting import wait
 
@@ -26,55 +21,11 @@ OLD, NEW = "25.0.0.1", "25.0.7.7"
 NAME = "home.example.org"
 
 
-class Up:
-    """`ipwatch up`, a process of its own. lines: what it said so far, with the time it was said at."""
+class Up(Program):
+    """`ipwatch up`, a process of its own."""
 
     def __init__(self, config: Path, *words: str) -> None:
-        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "ipwatch", "--config", str(config), "up", *words],
-            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, text=True, env=environment,
-        )  # fmt: skip
-        self.lines: list[tuple[float, str]] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append((time.monotonic(), line.rstrip()))
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-        return "\n".join(line for _, line in self.lines)
-
-    def when(self, word: str, after: float = 0.0) -> float | None:
-        """When a line with that word was first said after that time."""
-        return next((at for at, line in self.lines if word in line and at >= after), None)
-
-    def threads(self) -> int:
-        """How many threads it has."""
-        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
-
-    def descriptors(self) -> int:
-        """How many files it has open."""
-        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
-
-    def end(self) -> int:
-        """SIGTERM; its exit status."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.terminate()
-        try:
-            status = self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            status = self.process.wait(5)
-        self._reader.join(5)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
-        return status
+        super().__init__([*IPWATCH, "--config", str(config), "up", *words])
 
 
 class Away:

@@ -6,11 +6,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.fakes import named
+from tests.fakes.program import IPWATCH
 from tests.fakes.sshd import make_key
 from tests.fakes.waiting import wait
 from tests.lab.home import DESKTOP, MAC, NAS, Desktop, Nas, Router, Stranger
 from tests.lab.internet import DIRECT, LIAR, NAME, NS1, NS2, PAGES, PASSWORD, USER, Internet
-from tests.lab.laptop import IPWATCH, Laptop, Run
+from tests.lab.laptop import Laptop, Run
 from tests.lab.shipped import Image, Shipped
 from tests.lab.wires import Place, bridge, cable, places
 

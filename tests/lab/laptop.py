@@ -1,11 +1,7 @@
 """The laptop, in another network: its configuration, its `ipwatch`, its browser. And the service's process."""
 
 import os
-import signal
 import subprocess
-import sys
-import threading
-import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,68 +9,18 @@ from pathlib import Path
 
 import certifi
 
+from tests.fakes.program import IPWATCH, Program
 from tests.fakes.waiting import wait
 from tests.lab.home import DESKTOP, JUPYTER, MAC, NAS, TOKEN, Desktop, Nas
 from tests.lab.internet import DOH_URL, NAME, PAGES
 from tests.lab.wires import Place
 
-IPWATCH = (sys.executable, "-m", "ipwatch")
 
-
-class Run:
-    """A program in a machine. lines: what it said so far on standard error, with the time it was said at."""
+class Run(Program):
+    """A program in a machine."""
 
     def __init__(self, prefix: Sequence[str], words: Sequence[str], home: Path) -> None:
-        environment = {"HOME": str(home), "PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8"}
-        self.began = time.monotonic()
-        self.process = subprocess.Popen([*prefix, *words], env=environment, text=True, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
-        self.lines: list[tuple[float, str]] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append((time.monotonic(), line.rstrip()))
-
-    @property
-    def text(self) -> str:
-        """All of it, with seconds since its start."""
-        return "\n".join(f"{at - self.began:6.2f} {line}" for at, line in self.lines)
-
-    def when(self, word: str, after: float = 0.0) -> float | None:
-        """When a line with that word was first said after that time."""
-        return next((at for at, line in self.lines if word in line and at >= after), None)
-
-    def says(self, word: str, within: float = 30.0, after: float = 0.0) -> float:
-        """Wait for that; gives the time."""
-        assert wait(lambda: self.when(word, after) or self.process.poll() is not None, within), self.text
-        at = self.when(word, after) or (time.sleep(0.2) or self.when(word, after))
-        assert at, self.text
-        return at
-
-    def kill(self) -> None:
-        """As a power cut does."""
-        self.process.kill()
-        self._done()
-
-    def end(self) -> int:
-        """SIGTERM; its exit status."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        return self._done()
-
-    def _done(self) -> int:
-        try:
-            status = self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            status = self.process.wait(5)
-        self._reader.join(5)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
-        return status
+        super().__init__([*prefix, *words], {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"})
 
 
 class Laptop:
