@@ -48,7 +48,7 @@ class Forward(NamedTuple):
     target: Target | None
 
     def __str__(self) -> str:
-        place = self.bind if self.port == 0 else f"{self.bind or 'localhost'}:{self.port}"
+        place = str(Target(self.bind or "localhost", self.port))
         match self.sort:
             case Sort.SOCKS:
                 return f"{place} (SOCKS)"

@@ -24,6 +24,7 @@ from ipwatch.ports.remote import Link
 
 HOLD = timedelta(seconds=20)  # a browser has given up by then
 HELD_MOST = 32
+KNOCK = timedelta(seconds=4)  # between two knocks while somebody is held; as Rules.wake_look
 OPEN_WITHIN = timedelta(seconds=30)  # for the far end's own connect (OpenSSH's server waits for its kernel's)
 
 
@@ -55,6 +56,7 @@ class Forwarder:
         self._open = 0
         self._served = 0
         self._full_told = False
+        self._knocked = timedelta()
         self._closed = False
         self._listening: list[tuple[Forward, list[socket.socket]]] = []
         self._selector = selectors.DefaultSelector()
@@ -84,7 +86,9 @@ class Forwarder:
         try:
             sockets = listen.listen(forward.bind, forward.port)
         except OSError as error:
-            raise Trouble(Kind.PORT_TAKEN, f"{forward.name}: {error}") from None
+            twin = next((held.name for held, _ in self._listening if held.port == forward.port != 0), "")
+            why = f"port {forward.port} is that of {twin}" if twin else str(error)
+            raise Trouble(Kind.PORT_TAKEN, f"{forward.name}: {why}") from None
         with self._lock:
             self._listening.append((forward, sockets))
             for sock in sockets:
@@ -108,12 +112,15 @@ class Forwarder:
             self._link = None
 
     def tick(self) -> None:
-        """Give up on what was held too long; called a few times a second."""
+        """Give up on what was held too long, and knock again for the others; called a few times a second."""
         now = self._now()
         with self._lock:
             late = [one for one in self._held if one.until <= now]
             again = [one for one in self._held if one.until > now] if self._link is not None else []
             self._held = [] if again else [one for one in self._held if one.until > now]
+            knock = bool(self._held) and now - self._knocked >= KNOCK
+        if knock:  # the pauses between two searches grow; nobody who is held waits for one in vain
+            self._knock()
         for one in late:
             self._turn_away(one, socks.Reply.HOST_UNREACHABLE)
         for one in again:  # the link was lost and found between two looks of theirs
@@ -176,7 +183,7 @@ class Forwarder:
     def _welcome(self, client: socket.socket, forward: Forward) -> None:
         until = self._now() + HOLD
         if forward.sort is Sort.SOCKS:
-            target = socks.welcome(client)
+            target = socks.welcome(client, lambda why: self._events.said(f"{forward.name}: {why}"))
             if target is None:
                 return
             self._serve(Waiting(client, target, socks=True, until=until))
@@ -219,11 +226,15 @@ class Forwarder:
                 self._held.append(one)
             tell, self._full_told = full and not self._full_told, self._full_told or full
         if held:
-            self._events.knocked()
+            self._knock()
             return
         if tell:
             self._events.said(f"{HELD_MOST} connections wait for the link, further ones are reset")
         self._turn_away(one, socks.Reply.HOST_UNREACHABLE)
+
+    def _knock(self) -> None:
+        self._knocked = self._now()
+        self._events.knocked()
 
     def _turn_away(self, one: Waiting, code: socks.Reply) -> None:
         if one.socks:

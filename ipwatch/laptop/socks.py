@@ -12,8 +12,10 @@ __all__ = ["Reply", "reply", "turn_away", "welcome"]
 _WITHIN = 10.0  # seconds for a client to say what it wants
 
 
-def welcome(client: socket.socket) -> Target | None:
+def welcome(client: socket.socket, tell: Callable[[str], None]) -> Target | None:
     """Where the client wants to go; None when it speaks no SOCKS 5 or says nothing, then it is closed.
+
+    tell: takes the clause for a client that speaks something else, which itself may show nothing but a reset.
 
     Nothing behind the request is read: what a client sends before the answer stays in the socket.
     """
@@ -25,6 +27,7 @@ def welcome(client: socket.socket) -> Target | None:
         client.settimeout(None)
         return target
     except BadSocks as error:
+        tell(str(error))
         with suppress(OSError):
             client.sendall(error.answer)
     except OSError:

@@ -48,7 +48,7 @@ def greeting(octets: bytes) -> Step | None:
     if octets[:1] not in {b"", b"\x05"}:
         if octets[:1] == b"\x04":
             raise BadSocks("the client speaks SOCKS 4, choose SOCKS 5")
-        raise BadSocks("the client does not speak SOCKS")
+        raise BadSocks("the client does not speak SOCKS: this is no proxy for HTTP, choose SOCKS 5")
     if len(octets) < 2 or len(octets) < 2 + octets[1]:
         return None
     end = 2 + octets[1]
@@ -84,7 +84,7 @@ def _host(kind: int, octets: bytes) -> str:
         return str(IPv4Address(octets))
     if kind == 4:
         return str(IPv6Address(octets))
-    name = octets[1:].decode("ascii", "replace")
+    name = octets[1:].decode("utf-8", "replace")
     return name if name.isprintable() and not set(name) & set(" /@") else ""
 
 

@@ -71,6 +71,7 @@ def test_what_is_no_forward_is_told(value: int | str, clause: str) -> None:
     [
         ("8000:8501", "localhost:8000 -> localhost:8501"),
         ("6310:[2001:db8::1]:631", "localhost:6310 -> [2001:db8::1]:631"),
+        ("[::1]:8000:localhost:80", "[::1]:8000 -> localhost:80"),
         ("/tmp/d:/run/docker.sock", "/tmp/d -> /run/docker.sock"),
         ("socks:1080", "localhost:1080 (SOCKS)"),
         ("remote:0.0.0.0:9000:web:3000", "web:3000 <- 0.0.0.0:9000 (there)"),

@@ -168,6 +168,20 @@ def test_held_for_a_while_only(place: Place, echo: Echo) -> None:
         assert is_reset(sock)
 
 
+def test_somebody_who_waits_goes_on_knocking(place: Place, echo: Echo) -> None:
+    """A link that could come back within the 20 seconds is looked for all the time, not once when the client came."""
+    place.local(echo)
+    with place.connect():
+        assert wait(lambda: place.knocks == 1)
+        for seconds in (1, 4, 5, 9):
+            place.later = timedelta(seconds=seconds)
+            place.forwarder.tick()
+        assert place.knocks == 3
+    place.later = HOLD
+    place.forwarder.tick()
+    assert (place.knocks, place.forwarder.counts[1]) == (3, 0)
+
+
 def test_full_queue(place: Place, echo: Echo) -> None:
     """A bounded number waits; further ones are reset at once, and that is said once."""
     place.local(echo)
@@ -247,8 +261,10 @@ def test_refusal_that_names_its_target(place: Place) -> None:
 
 def test_taken_port(place: Place, echo: Echo) -> None:
     """A taken port is a Trouble that names forward, port and owner."""
-    place.local(echo)
-    with pytest.raises(Trouble, match=rf"work: 127\.0\.0\.1:{place.port} is taken by .*process") as caught:
+    with (
+        socket.create_server(("127.0.0.1", place.port)),
+        pytest.raises(Trouble, match=rf"work: 127\.0\.0\.1:{place.port} is taken by .*process") as caught,
+    ):
         place.local(echo)
     assert caught.value.kind is Kind.PORT_TAKEN
 
@@ -298,3 +314,16 @@ def test_socks_refused(place: Place) -> None:
         assert is_reset(sock)
     with place.connect() as sock:
         assert spoken(sock, b"\x05") == b""
+    told = [one for one in place.said if one.startswith("browse: ")]
+    assert told == [
+        "browse: the client wants to authenticate, this proxy knows no users",
+        "browse: the client does not speak SOCKS: this is no proxy for HTTP, choose SOCKS 5",
+    ]
+
+
+def test_two_forwards_of_one_port(place: Place, echo: Echo) -> None:
+    """The second of two forwards with one port names the first, not this program's process."""
+    place.local(echo)
+    with pytest.raises(Trouble, match=rf"^twin: port {place.port} is that of work$") as caught:
+        place.forwarder.add(Forward("twin", Sort.SOCKS, "", place.port, None))
+    assert caught.value.kind is Kind.PORT_TAKEN

@@ -9,6 +9,7 @@ from ipwatch.protocols.socks import LARGEST, BadSocks, Reply, greeting, reply, r
 
 V4 = b"\x05\x01\x00\x01\x7f\x00\x00\x01\x1f\x90"
 V6 = b"\x05\x01\x00\x04" + b"\x00" * 15 + b"\x01" + b"\x00\x50"
+OWN_LETTERS = b"\x05\x01\x00\x03\x0fb\xc3\xbccher.example\x00\x50"
 NAME = b"\x05\x01\x00\x03\x0bexample.org\x01\xbb"
 
 
@@ -39,7 +40,12 @@ def test_bad_greeting(octets: bytes, why: str, answer: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("whole", "target"),
-    [(V4, Target("127.0.0.1", 8080)), (V6, Target("::1", 80)), (NAME, Target("example.org", 443))],
+    [
+        (V4, Target("127.0.0.1", 8080)),
+        (V6, Target("::1", 80)),
+        (NAME, Target("example.org", 443)),
+        (OWN_LETTERS, Target("bücher.example", 80)),
+    ],
 )
 def test_request(whole: bytes, target: Target) -> None:
     """An address of either family and a name arrive as they were meant, the name unresolved."""
