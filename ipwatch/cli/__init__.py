@@ -17,7 +17,13 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status."""
-    words = sys.argv[1:] if argv is None else list(argv)
+    try:
+        return _run(sys.argv[1:] if argv is None else list(argv))
+    except KeyboardInterrupt:  # at any time, while it imports, too
+        return 130
+
+
+def _run(words: list[str]) -> int:
     _give_outputs()
     if os.getpid() == 1:
         _heed_sigterm(0 if "run" in words else 143)
@@ -50,8 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in {errno.ENOSPC, errno.EIO}:  # of the output; what else can fail has sentences of its own
             raise
         return _unwritten(error)
-    except KeyboardInterrupt:
-        return 130
     return status
 
 

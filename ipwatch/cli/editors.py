@@ -74,27 +74,34 @@ def _proxied(host: str, port: int, config: str | None, *, pass_fd: bool, quiet: 
 
 
 def ssh_config(arguments: "argparse.Namespace") -> int:
-    """Print the blocks for ssh, install them, or take them away."""
-    from ipwatch.cli.laptop import with_world
+    """Print the blocks for ssh, install them, or take them away, which needs no configuration that can be read."""
+    from ipwatch.cli.laptop import complain, with_world
+    from ipwatch.core.trouble import Trouble
+    from ipwatch.laptop.say import Say
     from ipwatch.laptop.sshconfig import Installation, home, text
     from ipwatch.laptop.world import World
 
     def act(world: World) -> int:
+        if not arguments.install:
+            print(text(world.settings), end="")
+            return 0
         where = home(os.environ)
         place = Installation(where.folder, own=where.own)
-        if arguments.uninstall:
-            done = place.uninstall()
-            world.say.line("ssh is as it was before" if done else "there was nothing to take away")
-        elif arguments.install:
-            done = place.install(world.settings)
-            names = ", ".join(world.settings.hosts)
-            world.say.line(
-                f"{place.included} {'now has' if done else 'has'} {names}; try: ssh {next(iter(world.settings.hosts))}"
-            )
-            if not where.own:
-                world.say.line(f"warning: ssh reads {where.ssh}/.ssh/config, not $HOME's; use ssh -F {place.config}")
-        else:
-            print(text(world.settings), end="")
+        done = place.install(world.settings)
+        names = ", ".join(world.settings.hosts)
+        world.say.line(
+            f"{place.included} {'now has' if done else 'has'} {names}; try: ssh {next(iter(world.settings.hosts))}"
+        )
+        if not where.own:
+            world.say.line(f"warning: ssh reads {where.ssh}/.ssh/config, not $HOME's; use ssh -F {place.config}")
         return 0
 
-    return with_world(arguments, act)
+    if not arguments.uninstall:
+        return with_world(arguments, act)
+    say = Say(quiet=getattr(arguments, "quiet", False))
+    try:
+        done = Installation(home(os.environ).folder).uninstall()
+    except Trouble as trouble:
+        return complain(trouble, say, as_json=False)
+    say.line("ssh is as it was before" if done else "there was nothing to take away")
+    return 0

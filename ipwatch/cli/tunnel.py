@@ -6,6 +6,7 @@ from ipwatch.cli.laptop import with_world
 from ipwatch.core.forward import BadForward, Forward, parse
 from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.lease import kept_awake
+from ipwatch.laptop.say import Tone
 from ipwatch.laptop.single import only_one
 from ipwatch.laptop.supervisor import Supervisor
 from ipwatch.laptop.world import World
@@ -25,6 +26,8 @@ def _up(world: World, arguments: argparse.Namespace) -> int:
         supervisor = Supervisor(world, host, forwards, stay=arguments.stay)
         with kept_awake(world, host, supervisor):
             supervisor.start()
+            if not forwards:
+                world.say.line(f"no port is forwarded: {host.name} has no [host.forward] in laptop.toml", Tone.WARN)
             try:
                 trouble = supervisor.wait()
             finally:
@@ -50,7 +53,7 @@ def chosen(host: Host, words: list[str]) -> list[Forward]:
             made.append(parse(word, word))
         except BadForward as error:
             raise Trouble(Kind.CONFIGURATION, _no_forward(host, word, error)) from None
-    return made
+    return list(dict.fromkeys(made))
 
 
 def _no_forward(host: Host, word: str, error: BadForward) -> str:

@@ -78,6 +78,57 @@ def test_outputs_that_take_nothing(tmp_path: Path, desktop: Sshd) -> None:
     assert closed.returncode == 0
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("module", ["ipwatch.cli.parser", "ipwatch.cli.tunnel", "ipwatch.laptop.supervisor"])
+def test_ctrl_c_while_it_starts(module: str) -> None:
+    """Ctrl-C before anything has begun ends it with the status shells expect, and without a traceback."""
+    code = f"""
+import os, signal, sys
+class Hurry:
+    def find_spec(self, name, *_):
+        if name == "{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Hurry())
+from ipwatch.cli import main
+sys.exit(main(["up", "desktop"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=WITHIN, check=False)
+    assert (done.returncode, done.stderr) == (int(Kind.INTERRUPTED), "")
+
+
+def test_a_tunnel_without_forwards(tmp_path: Path, desktop: Sshd) -> None:
+    """Where no forward is configured that is said: nothing listens here."""
+    config = toml(tmp_path, desktop.toml("desktop"))
+    command = [sys.executable, "-m", "ipwatch", "--config", str(config), "up", "desktop"]
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stderr=out, stdin=subprocess.DEVNULL)
+        try:
+            assert wait(lambda: b"no port is forwarded" in log.read_bytes() or process.poll() is not None, 30)
+        finally:
+            process.terminate()
+            assert process.wait(15) == 0, log.read_text()
+    assert "no port is forwarded: desktop has no [host.forward] in laptop.toml" in log.read_text()
+
+
+@pytest.mark.parametrize("damage", ["garbage [", None])
+def test_ssh_s_configuration_is_taken_back_without_ours(tmp_path: Path, desktop: Sshd, damage: str | None) -> None:
+    """`ssh-config --uninstall` works when laptop.toml can not be read any more, or is gone."""
+    config = toml(tmp_path, desktop.toml("desktop"))
+    home = ("env", f"HOME={tmp_path}")
+    (tmp_path / ".ssh").mkdir()
+    users = tmp_path / ".ssh" / "config"
+    users.write_bytes(b"Host *\r\n    User bob")
+    assert typed(config, "ssh-config", "--install", prefix=home)[0] == 0
+    assert users.read_bytes().startswith(b"# From ipwatch")
+    config.unlink()
+    if damage is not None:
+        config.write_text(damage)
+    assert typed(config, "ssh-config", "--uninstall", prefix=home) == (0, "ssh is as it was before\n")
+    assert list((tmp_path / ".ssh").iterdir()) == [users]
+    assert users.read_bytes() == b"Host *\r\n    User bob"
+
+
 def test_up_without_a_host(tmp_path: Path) -> None:
     """What is missing is named, and nothing that may be left out."""
     status, text = typed(tmp_path / "laptop.toml", "up")
