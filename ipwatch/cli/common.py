@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ipwatch.ports import StoreFault
 from ipwatch.settings.faults import SettingsFault
 from ipwatch.settings.load import load
 from ipwatch.settings.model import Settings
@@ -19,11 +20,11 @@ def settings(arguments: argparse.Namespace) -> Settings:
     return load(Path(path) if path else None, os.environ, Path.cwd())
 
 
-def complain(fault: SettingsFault) -> int:
-    """Print every fault of a configuration, one a line; gives exit status 2."""
-    for one in fault.faults:
+def complain(fault: SettingsFault | StoreFault) -> int:
+    """Print every fault, one a line; gives the exit status: 2 for the configuration's, 1 for the state's."""
+    for one in fault.faults if isinstance(fault, SettingsFault) else (fault,):
         print(f"ipwatch: {one}", file=sys.stderr)
-    return 2
+    return 2 if isinstance(fault, SettingsFault) else 1
 
 
 class JsonLines(logging.Formatter):

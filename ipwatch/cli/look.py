@@ -25,11 +25,8 @@ def _open(arguments: argparse.Namespace) -> tuple[Settings, State] | int:
     try:
         found = settings(arguments)
         state = read_state(found.state)
-    except SettingsFault as fault:
+    except (SettingsFault, StoreFault) as fault:
         return complain(fault)
-    except StoreFault as fault:
-        print(f"ipwatch: {fault}", file=sys.stderr)
-        return 1
     if state is None:
         print(
             f"ipwatch: there is no state in {found.state} yet: `ipwatch run` or `ipwatch once` makes it",
@@ -214,11 +211,8 @@ def history(arguments: argparse.Namespace) -> int:
     """Addresses, outages and dissent, oldest first."""
     try:
         events = read_events(settings(arguments).state)
-    except SettingsFault as fault:
+    except (SettingsFault, StoreFault) as fault:
         return complain(fault)
-    except StoreFault as fault:
-        print(f"ipwatch: {fault}", file=sys.stderr)
-        return 1
     now = datetime.now(UTC)
     rows = [
         {"what": s.family.value, "value": str(s.address), "since": s.since.isoformat(timespec="seconds"),

@@ -31,11 +31,8 @@ def unlock(arguments: argparse.Namespace) -> int:
                   file=sys.stderr)  # fmt: skip
             return 2
         request(found.state, "unlock", arguments.name)
-    except SettingsFault as fault:
+    except (SettingsFault, StoreFault) as fault:
         return complain(fault)
-    except StoreFault as fault:
-        print(f"ipwatch: {fault}", file=sys.stderr)
-        return 1
     locked = [str(k) for k, s in state.records.items() if s.latch and arguments.name in {k.name, k.account}]
     locked += [f"account {n}" for n, a in state.accounts.items() if a.latch and n in _accounts(found, arguments.name)]
     pid = holder(found.state)

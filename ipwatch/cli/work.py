@@ -31,11 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
     _who_asks()
     try:
         return service.Service(lambda: settings(arguments), settings(arguments)).run()
-    except SettingsFault as fault:
+    except (SettingsFault, StoreFault) as fault:
         return complain(fault)
-    except StoreFault as fault:
-        print(f"ipwatch: {fault}", file=sys.stderr)
-        return 1
 
 
 def _one_arena() -> None:
@@ -66,11 +63,8 @@ def once(arguments: argparse.Namespace) -> int:
         if arguments.dry_run:
             return _dry(service.world_of(found))
         faults = service.once(found, PATIENCE)
-    except SettingsFault as fault:
+    except (SettingsFault, StoreFault) as fault:
         return complain(fault)
-    except StoreFault as fault:
-        print(f"ipwatch: {fault}", file=sys.stderr)
-        return 1
     for fault_text in faults:
         print(f"ipwatch: {fault_text}", file=sys.stderr)
     return 1 if faults else 0

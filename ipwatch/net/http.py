@@ -202,25 +202,21 @@ def _adapter_class() -> Any:
     from urllib3 import HTTPConnectionPool, HTTPSConnectionPool  # noqa: PLC0415
     from urllib3.connection import HTTPConnection, HTTPSConnection  # noqa: PLC0415
 
-    class Plain(HTTPConnection):
+    class Telling(HTTPConnection):
         def request(self, *args: Any, **kwargs: Any) -> None:
             if self.sock is None:
                 self.connect()
             _here.call.begin(self.sock)
             super().request(*args, **kwargs)
 
-    class Tls(HTTPSConnection):
-        def request(self, *args: Any, **kwargs: Any) -> None:
-            if self.sock is None:
-                self.connect()
-            _here.call.begin(self.sock)
-            super().request(*args, **kwargs)
+    class TellingTls(Telling, HTTPSConnection):
+        pass
 
     class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
+        ConnectionCls = Telling
 
     class TlsPool(HTTPSConnectionPool):
-        ConnectionCls = Tls
+        ConnectionCls = TellingTls
 
     class Adapter(HTTPAdapter):
         def __init__(self, source: tuple[str, int] | None, context: ssl.SSLContext | None) -> None:
