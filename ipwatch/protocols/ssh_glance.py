@@ -55,20 +55,37 @@ def _names(names: Sequence[str]) -> bytes:
     return _string(",".join(names).encode("ascii", "replace"))
 
 
-# The base point of NIST P-256, uncompressed (SEC 2 version 2.0, 2.4.2): a point of the curve, which random bytes are
-# not, and the server checks.
+# The base points of NIST P-256, P-384 and P-521, uncompressed (SEC 2 version 2.0, 2.4.2, 2.5.1 and 2.6.1): points of
+# the curve, which random bytes are not, and the server checks.
 _P256_POINT = bytes.fromhex(
     "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
     "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
 )
+_P384_POINT = bytes.fromhex(
+    "04aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7"
+    "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f"
+)
+_P521_POINT = bytes.fromhex(
+    "0400c6858e06b70404e9cd9e3ecb662395b4429c648139053fb521f828af606b4d3dbaa14b5e77efe75928fe1dc127a2ffa8de3348b3"
+    "c1856a429bf97e7e31c2e5bd66011839296a789a3bc0045c8a5fb42c7d1bd998f54449579b446817afbd17273e662c97ee72995ef426"
+    "40c550b9013fad0761353c7086a272c24088be94769fd16650"
+)
+_ML_KEM_768 = 1184  # octets of its public value (FIPS 203, table 3)
+_SNTRUP761 = 1158  # the same (draft-ietf-sshm-ntruprime-ssh)
 
 
 def _x25519_value(chance: bytes) -> bytes:
     return _string(chance[:32])  # any 32 octets are a public key (RFC 7748 5); as Q_C: RFC 8731 3
 
 
-def _p256_value(_chance: bytes) -> bytes:
-    return _string(_P256_POINT)  # as Q_C: RFC 5656 4
+def _point(point: bytes) -> Callable[[bytes], bytes]:
+    return lambda _chance: _string(point)  # as Q_C: RFC 5656 4
+
+
+def _hybrid(octets: int) -> Callable[[bytes], bytes]:
+    # As C_INIT: a lattice's public value, for which nought will do and random bytes will not, then one of X25519
+    # (draft-ietf-sshm-mlkem-hybrid-kex-03, draft-ietf-sshm-ntruprime-ssh).
+    return lambda chance: _string(bytes(octets) + chance[:32])
 
 
 def _group_value(chance: bytes) -> bytes:
@@ -76,14 +93,20 @@ def _group_value(chance: bytes) -> bytes:
     return _string(b"\x01" + chance[:254])
 
 
-# In the order of our choice. RFC 8731, its name before the RFC, RFC 5656 10.1, RFC 8268.
+# In the order of our choice. RFC 8731, its name before the RFC, RFC 5656 10.1, RFC 8268, and the two drafts (the second
+# under OpenSSH's name, too).
 _EXCHANGES: dict[str, Callable[[bytes], bytes]] = {
     "curve25519-sha256": _x25519_value,
     "curve25519-sha256@libssh.org": _x25519_value,
-    "ecdh-sha2-nistp256": _p256_value,
+    "ecdh-sha2-nistp256": _point(_P256_POINT),
+    "ecdh-sha2-nistp384": _point(_P384_POINT),
+    "ecdh-sha2-nistp521": _point(_P521_POINT),
     "diffie-hellman-group14-sha256": _group_value,
     "diffie-hellman-group16-sha512": _group_value,
     "diffie-hellman-group18-sha512": _group_value,
+    "mlkem768x25519-sha256": _hybrid(_ML_KEM_768),
+    "sntrup761x25519-sha512": _hybrid(_SNTRUP761),
+    "sntrup761x25519-sha512@openssh.com": _hybrid(_SNTRUP761),
 }
 
 

@@ -57,10 +57,10 @@ class _Interface(paramiko.ServerInterface):
 
 
 class ParamikoServer:
-    """Runs until its `with` ends."""
+    """Runs until its `with` ends. kex: the one key exchange it allows, "" for its usual ones."""
 
-    def __init__(self, rules: Rules) -> None:
-        self._rules = rules
+    def __init__(self, rules: Rules, kex: str = "") -> None:
+        self._rules, self._kex = rules, kex
         self._key = paramiko.ECDSAKey.generate()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.ip = "127.0.0.1"
@@ -92,6 +92,8 @@ class ParamikoServer:
                 sock, _ = self._listener.accept()
                 transport = paramiko.Transport(sock)
                 transport.name = "server"
+                if self._kex:
+                    transport.get_security_options().kex = (self._kex,)
                 transport.add_server_key(self._key)
                 self._transports.append(transport)
                 transport.start_server(threading.Event(), _Interface(self._rules))

@@ -9,10 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from paramiko.kex_mlkem import KexMLKEM768X25519
 
 from ipwatch.core.host import HostKey
 from ipwatch.core.ssh_faults import NotSsh
 from ipwatch.net.glance import shown_key, shown_keys
+from tests.fakes.paramiko_server import ParamikoServer, Rules
 from tests.fakes.ssh_shows import frame, kexinit, server, shows, string
 from tests.fakes.sshd import Sshd, connected, sshd
 from tests.fakes.waiting import wait
@@ -59,8 +61,9 @@ def test_a_type_the_server_has_not(host: Sshd) -> None:
 
 @pytest.mark.real
 @pytest.mark.parametrize(
-    "exchange", ["curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "diffie-hellman-group14-sha256",
-                 "diffie-hellman-group18-sha512"],
+    "exchange", ["curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521",
+                 "diffie-hellman-group14-sha256", "diffie-hellman-group18-sha512",
+                 "sntrup761x25519-sha512@openssh.com"],
 )  # fmt: skip
 def test_servers_that_know_one_exchange_only(tmp_path: Path, exchange: str) -> None:
     """Hardened and old servers, which allow a single key exchange, take our public value for good."""
@@ -145,3 +148,10 @@ def test_nothing_heavy_is_imported() -> None:
     code = "import sys, ipwatch.net.glance; print(*[m for m in sys.modules if '.' not in m])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"msgspec", "paramiko", "dns", "requests", "asyncio"} & set(run.stdout.split())
+
+
+@pytest.mark.skipif(not KexMLKEM768X25519.is_available(), reason="this cryptography has no ML-KEM")
+def test_a_server_with_the_newest_exchange_only() -> None:
+    """A server that allows ML-KEM alone takes our public value for good; random bytes it would refuse."""
+    with ParamikoServer(Rules("none"), kex=KexMLKEM768X25519.name) as running:
+        assert shown_key(dialled(("127.0.0.1", running.port)), (), LONG) == running.keys[0]
