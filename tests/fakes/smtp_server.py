@@ -57,6 +57,7 @@ class SmtpServer:
             # asyncio drops a connection whose TLS never came about without closing it: that is ours, not the mailer's.
             ours = rf"unclosed .*laddr=\('127\.0\.0\.1', {self.port}\)"
             warnings.filterwarnings("ignore", ours, ResourceWarning)
+            self._open.clear()
             gc.collect()
 
     def _serve(self) -> None:

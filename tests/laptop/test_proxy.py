@@ -271,12 +271,18 @@ def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
         "sys.stderr.write(f'heavy: {heavy}, status: {status}')"
     )
     with sshd(tmp_path / "sshd") as server:
-        configured(tmp_path, server.toml("desktop", f'lan = "127.0.0.1:{server.port}"'), ip="192.0.2.1")
-        command = [sys.executable, "-c", script, "proxy", "--config", str(tmp_path / "laptop.toml"), "desktop"]
-        for _ in range(2):  # with a look, and without one
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=True)
-            assert done.stderr == b"heavy: [], status: 0"
-        assert server.said().count("Connection from") == 3
+        for attempt in range(5):  # a machine with much other work may not answer "at once"
+            folder = tmp_path / str(attempt)
+            folder.mkdir()
+            configured(folder, server.toml("desktop", f'lan = "127.0.0.1:{server.port}"'), ip="192.0.2.1")
+            command = [sys.executable, "-c", script, "proxy", "--config", str(folder / "laptop.toml"), "desktop"]
+            before, said = server.said().count("Connection from"), []
+            for _ in range(2):  # with a look, and without one
+                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=True)
+                said.append(done.stderr)
+            if said == [b"heavy: [], status: 0"] * 2 and server.said().count("Connection from") - before == 3:
+                return
+    pytest.fail(str(said))
 
 
 @pytest.mark.real
