@@ -115,9 +115,10 @@ def test_the_quick_reader_reads_what_is_plain(tmp_path: Path) -> None:
     found = quick(file, "desktop", {"IPWATCH_LAPTOP_STATE": "/s"}, tmp_path)
     assert found is not None
     assert found == ("desktop", Path("/s"), 2223, ("home.example.org",), Spot("192.168.1.20", 22), (KEY,), True)
-    file.write_text('[state]\npath = "s"\n[[host]]\nname = "nas"\nnames = ["a.example"]\nlan = "10.0.0.1:2"\n')
-    found = quick(file, "nas", {}, tmp_path)
-    assert found == ("nas", tmp_path / "s", 22, ("a.example",), Spot("10.0.0.1", 2), (), False)
+    for lan, spot in (("10.0.0.1:2", Spot("10.0.0.1", 2)), ("[FD00::1]:2", Spot("fd00::1", 2))):
+        file.write_text(f'[state]\npath = "s"\n[[host]]\nname = "nas"\nnames = ["a.example"]\nlan = "{lan}"\n')
+        found = quick(file, "nas", {}, tmp_path)
+        assert found == ("nas", tmp_path / "s", 22, ("a.example",), spot, (), False)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_the_quick_reader_reads_what_is_plain(tmp_path: Path) -> None:
         "", "home = 1", "[[host]", "hosts = 1", '[[host]]\nname = "x"', 'host = "desktop"', '[host]\nname = "desktop"',
         '[[host]]\nname = "desktop"\n[[host]]\nname = "desktop"', '[[host]]\nname = "desktop"\nprot = 22',
         '[[host]]\nname = "desktop"\nport = "22"', '[[host]]\nname = "desktop"\nport = 70000',
-        '[[host]]\nname = "desktop"\nport = true', '[[host]]\nname = "desktop"\nlan = "fd00::1"',
+        '[[host]]\nname = "desktop"\nport = true', '[[host]]\nname = "desktop"\nlan = "[fd00::1"',
         '[[host]]\nname = "desktop"\nlan = 1', '[[host]]\nname = "desktop"\nlan = "nas"',
         '[[host]]\nname = "desktop"\nlan = "10.0.0.1:x"', '[[host]]\nname = "desktop"\nkeys = [1]',
         '[[host]]\nname = "desktop"\nnames = [""]', '[home]\nname = "x"\n[[host]]\nname = "desktop"',

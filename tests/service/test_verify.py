@@ -214,8 +214,7 @@ def test_named_servers_take_the_place_of_the_zone(verifier: Verifier) -> None:
         found = at(verifier, one.endpoint, two.endpoint)
         assert found.shown is Shown.SEEN
         assert str(two.endpoint) in found.detail
-        assert at(verifier, one.endpoint, "a b").detail.endswith("did not answer ('a b' is not a server such as "
-                  '"ns1.example.org", "127.0.0.1:53" or "[::1]:53")')  # fmt: skip
+        assert "a b did not answer ('a b' is not a host such as " in at(verifier, one.endpoint, "a b").detail
 
 
 def test_recursive_and_silent_servers(verifier: Verifier) -> None:
