@@ -181,7 +181,7 @@ def _failed(search: Search, ends: Sequence[End]) -> tuple[Kind, str]:
         return Kind.STRANGER, _strange(search, strangers)
     other = [end for end in ends if end.fate is Fate.NOT_SSH]
     if other:
-        return Kind.NOT_SSH, f"what answers at {_each(other)} is not {search.host}'s SSH server"
+        return Kind.NOT_SSH, f"what answers at {_each(other)} does not prove to be {search.host}"
     if not ends:
         return Kind.NO_ADDRESS, f"no address is known for {search.host}: it has neither a name nor an address"
     return Kind.UNREACHABLE, _unanswered(ends)

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from paramiko.ssh_exception import IncompatiblePeer
@@ -95,13 +95,33 @@ def _why(transport: Connection, within: timedelta) -> NotSsh | Unreachable:
     if isinstance(fault, Alien):
         return NotSsh(str(fault))
     if isinstance(fault, IncompatiblePeer):
-        words = str(fault)[str(fault).find("(") :].strip("()")
-        return NotSsh(f"it is an SSH server, but none this engine can talk to: {words}")
+        return NotSsh(_nothing_in_common(str(fault), transport.offered))
     if not transport.remote_version:
         return _why_no_version(transport)
     if transport.ended:
         return Unreachable(f"during the key exchange {transport.reason()}", sent=True)
     return Unreachable(f"it did not finish the key exchange within {within.total_seconds():g} s", sent=True)
+
+
+# What paramiko 5.1 says in brackets where two lists have nothing in common: what that is called, and the other's list.
+_LISTS = {
+    "no acceptable kex algorithm": ("key exchange", "kex_algo_list"),
+    "no acceptable host key": ("type of host key", "server_key_algo_list"),
+    "no acceptable ciphers": ("cipher", "server_encrypt_algo_list"),
+    "no acceptable macs": ("MAC", "server_mac_algo_list"),
+}
+
+
+def _nothing_in_common(fault: str, offered: Mapping[str, Sequence[str]]) -> str:
+    words = fault[fault.find("(") :].strip("()")
+    what, name = _LISTS.get(words, ("", ""))
+    if not what:
+        return f"it is an SSH server, but none the engine paramiko can talk to: {words}"
+    theirs = [one for one in offered.get(name, ()) if one.isprintable() and not one.startswith(("kex-", "ext-"))]
+    return (
+        f"it is an SSH server, but it knows no {what} of the engine paramiko's, only {', '.join(theirs)[:200]}; "
+        'engine = "openssh" may do'
+    )
 
 
 def _why_no_version(transport: Connection) -> NotSsh | Unreachable:

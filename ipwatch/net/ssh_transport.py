@@ -58,6 +58,7 @@ class Transport(_Base):  # type: ignore[misc]
         self.shown: HostKey | None = None
         self.greeted: Callable[[], None] | None = None  # called when the other side has named its version
         self.farewell = ""  # what the other side said when it ended the connection
+        self.offered: dict[str, list[str]] = {}  # its algorithms, under paramiko's names for the lists
         self.ended = False
         self._held: list[Message] = []
         self._lock = threading.RLock()
@@ -95,6 +96,11 @@ class Transport(_Base):  # type: ignore[misc]
             if text.startswith("HTTP/"):
                 raise Alien("it speaks HTTP")
         raise Alien(alien(self.farewell))
+
+    def _really_parse_kex_init(self, m: Message, ignore_first_byte: bool = False) -> Any:
+        parsed = super()._really_parse_kex_init(m, ignore_first_byte)
+        self.offered = self.offered or {name: list(names) for name, names in parsed.items() if name.endswith("_list")}
+        return parsed
 
     def _verify_key(self, host_key: bytes, sig: bytes) -> None:
         super()._verify_key(host_key, sig)

@@ -154,9 +154,9 @@ SHARED, OWN = Spot("100.64.0.9", 2223), Spot("fd12::7%2", 2223)
         (
             Search("desktop", (*REFUSED, *ends((B, Fate.NOT_SSH, "it speaks HTTP")))),
             Kind.NOT_SSH,
-            "what answers at [2001:db8::7]:2223 (it speaks HTTP) is not desktop's SSH server",
+            "what answers at [2001:db8::7]:2223 (it speaks HTTP) does not prove to be desktop",
         ),
-        (Search("desktop", ends((A, Fate.NOT_SSH, ""))), Kind.NOT_SSH, "what answers at 203.0.113.7:2223 is not"),
+        (Search("desktop", ends((A, Fate.NOT_SSH, ""))), Kind.NOT_SSH, "what answers at 203.0.113.7:2223 does not prove"),
         (
             Search("desktop", STRANGER, pinned=(KEY,)),
             Kind.STRANGER,

@@ -153,10 +153,20 @@ def test_the_version_of_ssh_is_told_before_there_is_a_key(server: Sshd, prover: 
     gone()
 
 
-def test_a_server_with_nothing_in_common_is_named(tmp_path: Path) -> None:
-    """A server whose ciphers this engine lacks is told as such."""
-    clause = "none this engine can talk to: no acceptable ciphers"
-    with sshd(tmp_path, options="Ciphers chacha20-poly1305@openssh.com") as odd, pytest.raises(NotSsh, match=clause):
+@pytest.mark.parametrize(
+    ("options", "clause"),
+    [
+        ("Ciphers chacha20-poly1305@openssh.com", "no cipher .* only chacha20-poly1305@openssh.com; engine = "),
+        ("Ciphers aes128-ctr\nMACs hmac-sha1", "no MAC .* only hmac-sha1; "),
+        (
+            "KexAlgorithms sntrup761x25519-sha512@openssh.com",
+            "no key exchange .* only sntrup761x25519-sha512@openssh.com;",
+        ),
+    ],
+)
+def test_a_server_with_nothing_in_common_is_named(tmp_path: Path, options: str, clause: str) -> None:
+    """A server whose algorithms this engine lacks is told with what it offers and what may help."""
+    with sshd(tmp_path, options=options) as odd, pytest.raises(NotSsh, match=clause):
         ParamikoProver().prove(connected(odd), Spot("", 1), Pins(), LONG)
 
 
