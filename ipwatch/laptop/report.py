@@ -57,9 +57,7 @@ class Report:
 
     def sighted(self, sight: Sight) -> None:
         """What the search saw and a user should know."""
-        if sight.what == "stranger":
-            self.warn(f"{sight.spot} is not {self._host}: {sight.text or 'it shows another host key'}; skipped")
-        elif sight.what == "note":
+        if sight.what in {"stranger", "note"}:
             self.warn(sight.text)
 
     def moved(self, before: Tunnel, after: Tunnel, happening: table.Happening) -> None:

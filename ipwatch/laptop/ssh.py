@@ -56,14 +56,9 @@ def _awake(world: World, host: Host) -> Finding:
     told: set[str] = set()
 
     def tell(sight: Sight) -> None:
-        text = ""
-        if sight.what == "stranger":
-            text = f"{sight.spot} is not {host.name}: {sight.text or 'it shows another host key'}; skipped"
-        elif sight.what == "note":
-            text = sight.text
-        if text and text not in told:
-            told.add(text)
-            world.say.line(text, Tone.WARN)
+        if sight.what in {"stranger", "note"} and sight.text not in told:
+            told.add(sight.text)
+            world.say.line(sight.text, Tone.WARN)
 
     try:
         finding = world.finder(world).find(host, _FIND, tell, prover=openssh.OpenSshProver())

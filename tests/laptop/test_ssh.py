@@ -216,7 +216,7 @@ def test_stranger_on_the_way_is_told_and_skipped(tmp_path: Path, server: Sshd) -
         ran: list[Sequence[str]] = []
         for _ in range(2):
             assert ssh(world, host, ["-vl", "bob", "true"], lambda _program, words: ran.append(words) or 0) == 0
-    assert f"127.0.0.2:{other.port} is not desktop" in said(world)
+    assert f"another machine is at 127.0.0.2:{other.port}: its host key is" in said(world)
     assert "HostName=127.0.0.1" in ran[1]
     assert "-l" not in ran[1]
     assert ran[1][-3:] == ["--", "desktop", "true"]
