@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ipwatch.core.candidate import Candidate, Claim, Spot, Way
 from ipwatch.core.locating import End, Fate, Search, judge, marked, rank, same_network
 from ipwatch.core.trouble import Kind, Trouble
-from ipwatch.laptop.locate import Around, Race, is_literal
+from ipwatch.laptop.locate import Around, Race, is_literal, is_public
 from ipwatch.laptop.memory import Proved
 from ipwatch.laptop.proof import Proof, prove
 from ipwatch.laptop.sight import Finding, Hunt, Outcome, Sight
@@ -51,6 +51,7 @@ class Hunter:
         self._finding: Finding | None = None
         self._settled: timedelta | None = None  # when what was searched for was there
         self._at_home = False
+        self._outside = bool(race.names) or any(is_public(name) for name in hunt.host.names)
         self._lock = threading.Lock()  # of what the proving threads share with ours
         self._proving: dict[Spot, socket.socket] = {}
         self._proofs: list[Proof] = []
@@ -230,7 +231,7 @@ class Hunter:
 
     def _when_it_takes_long(self) -> None:
         took = self._took()
-        if self._race.names and self._settled is None and took > _ODD:
+        if self._outside and self._settled is None and took > _ODD:
             self._race.probe()
         hangs = self._hunt.prover is not None and self._settled is None and bool(self._dialler.left)
         if hangs and self._race.done and took - self._asked >= _ASK_AGAIN:
@@ -248,7 +249,7 @@ class Hunter:
         located = self._hunt.prover is None and bool(self._claims) and not self._hunt.host.names
         trouble = None
         if self._settled is None and not located:
-            if self._race.names:
+            if self._outside:
                 self._await_portal()
             trouble = judge(self._search(ends if self._hunt.prover is not None else ()))
         return Outcome(self._finding, trouble, candidates, ends)

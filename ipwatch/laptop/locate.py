@@ -69,6 +69,11 @@ def is_literal(name: str) -> bool:
     return True
 
 
+def is_public(name: str) -> bool:
+    """Whether the name is an address beyond this network, at which a captive portal stands in the way."""
+    return is_literal(name) and ip_address(name).is_global
+
+
 class Race:
     """All ways for some names under way. Several searches may listen to one race; attributes only ever become true."""
 

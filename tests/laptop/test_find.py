@@ -440,6 +440,16 @@ def test_a_captive_portal_is_the_reason(tmp_path: Path, desktop: Sshd) -> None:
     assert "login.campus.example" in str(failed)
 
 
+@pytest.mark.parametrize(("name", "kind"), [("192.0.0.9", Kind.PORTAL), ("127.0.0.5", Kind.UNREACHABLE)])
+def test_a_captive_portal_before_a_fixed_address(tmp_path: Path, desktop: Sshd, name: str, kind: Kind) -> None:
+    """It is the reason as well where the house has a fixed address; before an address in this network none is looked
+    for."""
+    with Quiet(Reply(302, "", {"Location": "https://login.campus.example/"})) as portal:
+        wanted = host(desktop, names=(name,), port=free_port())
+        failed = trouble(world(tmp_path, probe=portal.url), wanted, timedelta(seconds=3))
+        assert (failed.kind, bool(portal.seen)) == (kind, kind is Kind.PORTAL)
+
+
 def test_a_probe_that_hangs_keeps_the_deadline_and_can_be_interrupted(tmp_path: Path, desktop: Sshd) -> None:
     """A portal's server that does not answer holds up neither the end of the search nor its interruption."""
     with Quiet(Reply(302, hang=30)) as portal, serving() as ns:
