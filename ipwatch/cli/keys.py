@@ -1,6 +1,7 @@
 """trust: show a host's keys, ask, pin them."""
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -92,7 +93,7 @@ def _forget(world: World, host: Host, *, yes: bool) -> int:
 
 
 def _import(world: World, host: Host, arguments: argparse.Namespace) -> int:
-    path = Path(arguments.known_hosts).expanduser()
+    path = Path(os.path.expanduser(arguments.known_hosts))  # noqa: PTH111 - "~" of nobody stays as it is
     offer = imported(host, file_text(path), arguments.name)
     print(f"Keys of {host.name} in {path}:\n")
     return _offered(world, host, offer, arguments)
@@ -133,6 +134,9 @@ def _offered(world: World, host: Host, offer: Offer, arguments: argparse.Namespa
     _table(rows, host)
     for note in offer.notes:
         print(note)
+    if offer.keys and all(key in (*held.revoked, *offer.revoked) for key in offer.keys):
+        sentence = f"no key of {host.name} is there but revoked ones; nothing was pinned"
+        raise Trouble(Kind.NOT_PINNED, sentence)
     states = {row.state for row in rows}
     if states == {State.SAME} or not _matters(rows, host, held):
         print(f"{host.name}: these keys are pinned already, nothing changes")

@@ -3,6 +3,7 @@
 Keys are pinned under the host's own name, never under an address.
 """
 
+import codecs
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -140,7 +141,9 @@ def file_text(path: Path) -> str:
     """A user's known_hosts file; raises Trouble CONFIGURATION."""
     try:
         with path.open("rb") as file:
-            return file.read(_LARGEST).decode("utf-8", "replace")
+            raw = file.read(_LARGEST)
     except OSError as error:
         why = (error.strerror or "error").lower()
         raise Trouble(Kind.CONFIGURATION, f"{path} can not be read: {why}") from None
+    wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # `ssh-keyscan HOST >FILE` in PowerShell 5
+    return raw.decode("utf-16" if wide else "utf-8-sig", "replace")

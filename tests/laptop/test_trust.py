@@ -454,6 +454,30 @@ def test_import_keeps_revoked_keys_and_names_what_it_can_not_take(
     assert "nothing changes" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_import_of_a_file_from_windows(tmp_path: Path, encoding: str) -> None:
+    """The first line of a file with a byte order mark counts, and so does what PowerShell writes, with its CR LF."""
+    path = tmp_path / "known_hosts"
+    path.write_bytes(f"nas {A.text}\r\n".encode(encoding))
+    world = laptop_world(tmp_path, HOME)
+    assert trust(world, known_hosts=str(path), yes=True) == 0
+    assert world.memory.pins("nas").keys == (A,)
+
+
+def test_import_of_revoked_keys_alone(tmp_path: Path) -> None:
+    """A file whose only key is revoked pins nothing, and that is what is said."""
+    world = laptop_world(tmp_path, HOME)
+    world.memory.revoke("nas", [A])
+    told = trouble(lambda: trust(world, known_hosts=hosts_file(tmp_path, f"nas {A.text}\n"), yes=True))
+    assert (told.kind, str(told)) == (Kind.NOT_PINNED, "no key of nas is there but revoked ones; nothing was pinned")
+
+
+def test_import_from_the_home_of_nobody(tmp_path: Path) -> None:
+    """A "~" that stands for nobody's home is told as a file that is not there."""
+    told = trouble(lambda: trust(laptop_world(tmp_path, HOME), known_hosts="~nobody-at-all/known_hosts"))
+    assert str(told) == "~nobody-at-all/known_hosts can not be read: no such file or directory"
+
+
 def test_import_of_nothing(tmp_path: Path) -> None:
     """A file without the host, and a file that is not there, are told, with the names that were looked for."""
     world = laptop_world(tmp_path, HOME)
