@@ -190,14 +190,25 @@ def exec_fault(command: str, status: int, stderr: str, user: str) -> str:
 def _remedy(command: str, status: int, stderr: str, user: str) -> str:
     low = stderr.lower()
     if status == 127 or "command not found" in low:
+        if _program(command).startswith("/"):
+            return '; it is not there: name in wake.command what that machine has, such as "wakeonlan {mac}"'
         return "; write its full path (/usr/syno/sbin/synonet): a login without a terminal has a short PATH"
-    if command.startswith("sudo ") and ("sudo:" in low or _PASSWORD.search(low)):
+    if _is_sudo(command.partition(" ")[0]) and ("sudo:" in low or _PASSWORD.search(low)):
         return f"; allow it there in /etc/sudoers.d/ipwatch (mode 0440): {sudoers(user, command)}"
     if status == 126 or "permission denied" in low or "not permitted" in low or "must be root" in low:
         return f"; {user} may not do that there: put `sudo -n` before it"
     if "synonet" in command and re.search(r"interface|device|eth\d|usage", low):
         return "; name the interface that is connected: eth0, bond0, or ovs_eth0 with Virtual Machine Manager"
     return ""
+
+
+def _is_sudo(word: str) -> bool:
+    return word.rpartition("/")[2] == "sudo"
+
+
+def _program(command: str) -> str:
+    """What it runs, whether by sudo or not."""
+    return next((word for word in command.split() if word != "-n" and not _is_sudo(word)), "")
 
 
 def sudoers(user: str, command: str) -> str:
