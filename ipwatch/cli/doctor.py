@@ -16,7 +16,7 @@ from ipwatch.core.doctor import Finding, Verdict
 from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.doctor import examine
 from ipwatch.laptop.say import plain
-from ipwatch.laptop.world import World, unknown_host
+from ipwatch.laptop.world import World, no_hosts
 
 _PAINT: dict[Verdict, Callable[[str], str]] = {
     Verdict.OK: table.good,
@@ -34,7 +34,7 @@ def doctor(arguments: argparse.Namespace) -> int:
 def _doctor(world: World, arguments: argparse.Namespace) -> int:
     hosts = [world.host(arguments.host)] if arguments.host else list(world.settings.hosts.values())
     if not hosts:
-        raise Trouble(Kind.CONFIGURATION, unknown_host("anything", (), str(world.settings.path or "")))
+        raise Trouble(Kind.CONFIGURATION, no_hosts(str(world.settings.path or "")))
 
     def tell(text: str) -> None:
         world.say.status(text if world.say.on_terminal else "")
@@ -60,8 +60,7 @@ def _clean(finding: Finding) -> Finding:
 
 def _as_json(found: Sequence[Finding], status: int) -> None:
     findings = [one._asdict() | {"mend": one.mend or None} for one in found]
-    print(json.dumps({"verdict": judge.worst(found), "exit_status": status, "findings": findings}, indent=2,
-                     ensure_ascii=False))  # fmt: skip
+    print(json.dumps({"verdict": judge.worst(found), "exit_status": status, "findings": findings}, indent=2))
 
 
 def _show(found: Sequence[Finding]) -> None:

@@ -19,7 +19,7 @@ from ipwatch.core.locating import End, Fate
 from ipwatch.core.trouble import Kind, Trouble
 from ipwatch.laptop.find import Outcome, Sight
 from ipwatch.laptop.say import Tone
-from ipwatch.laptop.world import World, unknown_host
+from ipwatch.laptop.world import World, no_hosts
 from ipwatch.settings.laptop_model import Host
 
 WITHIN = timedelta(seconds=8)
@@ -46,7 +46,7 @@ def where(arguments: argparse.Namespace) -> int:
 def _where(world: World, arguments: argparse.Namespace) -> int:
     hosts = [world.host(arguments.host)] if arguments.host else list(world.settings.hosts.values())
     if not hosts:
-        raise Trouble(Kind.CONFIGURATION, unknown_host("anything", (), str(world.settings.path or "")))
+        raise Trouble(Kind.CONFIGURATION, no_hosts(str(world.settings.path or "")))
     watch = _Watch(world)
     outcomes = world.finder(world).survey(hosts, WITHIN, watch.take, prove=not arguments.no_proof, grace=GRACE)
     world.say.status("")
@@ -56,7 +56,7 @@ def _where(world: World, arguments: argparse.Namespace) -> int:
     now = world.clock.now()
     if arguments.json:
         document = {"hosts": [one.as_json(now) for one in found], "notes": watch.notes}
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        print(json.dumps(document, indent=2))
     elif getattr(arguments, "quiet", False):
         for one in (one for one in found if one.proved is not None):
             print(one.proved.spot.ip if arguments.host else f"{one.host.name} {one.proved.spot.ip}")  # type: ignore[union-attr]

@@ -33,7 +33,7 @@ def with_world(arguments: argparse.Namespace, act: Callable[[World], int]) -> in
     except SettingsFault as fault:
         for one in fault.faults:
             print(f"ipwatch: {one}", file=sys.stderr)
-        return int(Kind.CONFIGURATION)
+        return _told(Kind.CONFIGURATION, "; ".join(map(str, fault.faults)), as_json=as_json)
     except Trouble as trouble:
         return complain(trouble, say, as_json=as_json)
 
@@ -42,8 +42,10 @@ def complain(trouble: Trouble, say: Say, *, as_json: bool) -> int:
     """Print the sentence; gives the exit status."""
     say.status("")
     print(f"ipwatch: {trouble}", file=sys.stderr)
+    return _told(trouble.kind, str(trouble), as_json=as_json)
+
+
+def _told(kind: Kind, text: str, *, as_json: bool) -> int:
     if as_json:
-        print(
-            json.dumps({"trouble": trouble.kind.name.lower(), "exit_status": int(trouble.kind), "text": str(trouble)})
-        )
-    return int(trouble.kind)
+        print(json.dumps({"trouble": kind.name.lower(), "exit_status": int(kind), "text": text}))
+    return int(kind)

@@ -1,4 +1,5 @@
-"""Aligned columns; colour on a terminal, plain text in a pipe (and where NO_COLOR is set, no-color.org)."""
+"""Aligned columns; colour on a terminal, plain text in a pipe, on a dumb one, and where NO_COLOR is set to something
+(no-color.org)."""
 
 import os
 import re
@@ -11,7 +12,7 @@ _ESCAPE = re.compile(r"\033\[\d+m")
 
 
 def _colour() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _paint(text: str, code: int) -> str:

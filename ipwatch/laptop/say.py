@@ -140,4 +140,4 @@ def plain(text: str) -> str:
 
 
 def _json(facts: dict[str, Any]) -> str:
-    return json.dumps(facts, ensure_ascii=False, default=str) + "\n"
+    return json.dumps(facts, default=str) + "\n"

@@ -49,9 +49,13 @@ class World:
         return self.clock.monotonic()
 
 
+def no_hosts(path: str) -> str:
+    """The sentence for a configuration without any."""
+    return f"{path} has no [[host]]" if path else "there is no laptop.toml with a [[host]] yet"
+
+
 def unknown_host(name: str, known: tuple[str, ...], path: str) -> str:
     """The sentence for a host that is not configured."""
     if not known:
-        why = f"{path} has no [[host]]" if path else "there is no laptop.toml with a [[host]] yet"
-        return f"no host is called {name}: {why}"
+        return f"no host is called {name}: {no_hosts(path)}"
     return f"no host is called {name}; {path} has {', '.join(known)}"

@@ -106,6 +106,40 @@ def at_a_terminal(config: Path, *words: str) -> tuple[int, str]:
     return process.wait(30), shown.decode()
 
 
+def test_a_fault_of_the_configuration_is_json_as_well(tmp_path: Path) -> None:
+    """With --json a configuration at fault is told on standard output as every other trouble is."""
+    path = tmp_path / "laptop.toml"
+    path.write_text("[home]\nnaems = []\n[[host]]\nname = 3\n")
+    status, told = document(path)
+    assert (status, told["trouble"], told["exit_status"]) == (2, "configuration", 2)
+    assert "did you mean 'names'?" in told["text"]
+    assert "host[1].name" in told["text"]
+
+
+def test_a_configuration_without_hosts(tmp_path: Path) -> None:
+    """A laptop.toml that names no host is told as that."""
+    path = tmp_path / "laptop.toml"
+    path.write_text("")
+    path.chmod(0o600)
+    done = where(path)
+    assert (done.returncode, done.stderr) == (2, f"ipwatch: {path} has no [[host]]\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "coloured"),
+    [("TERM", "dumb", False), ("NO_COLOR", "1", False), ("NO_COLOR", "", True)],
+)  # fmt: skip
+def test_colour_where_it_is_wanted(
+    house: House, monkeypatch: pytest.MonkeyPatch, name: str, value: str, coloured: bool
+) -> None:
+    """A dumb terminal gets no escapes, and NO_COLOR counts when it is set to something (no-color.org)."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv(name, value)
+    _, text = on_terminal(house.config, "--no-proof", "desktop")
+    assert ("\033[" in text) is coloured
+
+
 def test_in_a_pipe_the_proved_address_stands_first(house: House) -> None:
     """In a pipe each claim is one line of tab-separated fields, the proved candidate's first; exit status 0."""
     done = where(house.config, "desktop")
