@@ -43,6 +43,7 @@ def login_of(world: World, host: Host, environ: Mapping[str, str] = os.environ) 
         identities_only=bool(host.identity) or ssh_g.first(settings, "identitiesonly") == "yes",
         agent=_agent(settings, home, tokens, environ),
         ask=world.ask,
+        tell=lambda text: world.say.line(text, Tone.WARN),
     )
 
 

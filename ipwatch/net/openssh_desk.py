@@ -2,14 +2,12 @@
 
 import re
 import socket
-import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from ipwatch.ports.remote import Prompt
+from ipwatch.ports.remote import Login, Prompt
 
 _LONGEST = 4096
 _PATIENCE = 5.0  # for a helper that connected and says nothing
@@ -24,8 +22,8 @@ class Desk:
     since there may be other keys.
     """
 
-    def __init__(self, path: Path, carrier: socket.socket, ask: Callable[[Prompt], str | None]) -> None:
-        self._carrier, self._ask = carrier, ask
+    def __init__(self, path: Path, carrier: socket.socket, who: Login) -> None:
+        self._carrier, self._who = carrier, who
         self._asked = 0.0
         self._given: set[str] = set()
         self._since: float | None = None
@@ -72,8 +70,7 @@ class Desk:
             said += more
         word, _, text = said.decode("utf-8", "replace").partition("\n")
         if word == "note":  # "Confirm user presence for key ...": nothing to answer
-            sys.stderr.write(f"{text}\n")
-            sys.stderr.flush()
+            self._who.tell(text)
         elif (answer := self._answer(text)) is not None:
             helper.sendall(b"+" + answer.encode())
 
@@ -81,7 +78,7 @@ class Desk:
         self._since = time.monotonic()
         try:
             again = text in self._given and _SECRET.search(text)
-            answer = self._ask(Prompt(f"That was not it. {text}" if again else text))
+            answer = self._who.ask(Prompt(f"That was not it. {text}" if again else text))
             self._given.add(text)
         finally:
             self._asked += time.monotonic() - self._since

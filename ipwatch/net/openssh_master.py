@@ -47,7 +47,7 @@ class Master:
         try:
             (self.folder / "k").write_text(openssh_args.known_hosts(pins, who.host))
             environment = self._environment(desk)
-            self._desk = Desk(desk, carrier, who.ask)
+            self._desk = Desk(desk, carrier, who)
         except OSError as error:
             self._folder.close()
             raise Unreachable(f"{self.folder} can not be used: {(error.strerror or 'error').lower()}") from None
@@ -66,7 +66,7 @@ class Master:
                 if self.ended.is_set():
                     raise self._why()
                 if self._desk.gave_up:
-                    raise LoginRefused(f"nobody answered its question: {self._desk.gave_up}")
+                    raise openssh_said.unanswered(self._desk.gave_up, tuple(self.said))
                 left = began + within.total_seconds() + self._desk.asked() - time.monotonic()
                 if left <= 0:
                     raise Unreachable(f"the login did not end within {within.total_seconds():g} s")

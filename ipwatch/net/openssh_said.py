@@ -54,6 +54,15 @@ def why_it_ended(said: Sequence[str]) -> LoginRefused | Unreachable:
     return Unreachable(f"ssh ended: {lines[-1]}" if lines else "ssh ended without a word")
 
 
+def unanswered(question: str, said: Sequence[str]) -> LoginRefused:
+    """Nobody answered that; what ssh wrote until then."""
+    ways, takes, _ = tried(said)
+    words = [f"nobody answered its question: {question}"]
+    words += [f"tried {', '.join(ways)}"] if ways else []
+    words += [f"it would take {', '.join(takes)}"] if takes else []
+    return LoginRefused("; ".join(words))
+
+
 def _refused(named: str, lines: Sequence[str], said: Sequence[str]) -> LoginRefused:
     ways, takes, notes = tried(said)
     if not (denied := _DENIED.search(named)):

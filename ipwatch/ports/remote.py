@@ -28,7 +28,7 @@ class Login(NamedTuple):
 
     identities: private key files, in order. identities_only: of an agent's keys only these are tried. agent: the
     agent's socket, "" for none. ask: answers a prompt (passphrase, password, keyboard-interactive), None when there
-    is nobody to ask or they gave up.
+    is nobody to ask or they gave up. tell: shows what the user is to do elsewhere ("touch the key").
     """
 
     host: str
@@ -37,6 +37,7 @@ class Login(NamedTuple):
     identities_only: bool = False
     agent: str = ""
     ask: Callable[[Prompt], str | None] = lambda _prompt: None
+    tell: Callable[[str], None] = lambda _text: None
 
 
 class Stranger(Exception):

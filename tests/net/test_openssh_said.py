@@ -128,3 +128,10 @@ def test_changed_key_is_told_apart() -> None:
 def test_end_of_a_link_is_understood(said: list[str], clause: str) -> None:
     """Why a link ended, as a clause."""
     assert words.why_it_was_lost(said) == clause
+
+
+def test_question_nobody_answers_tells_the_rest() -> None:
+    """What was tried before it; nothing else when ssh does not say."""
+    why = words.unanswered("Password", LOCKED.splitlines())
+    assert str(why) == "nobody answered its question: Password; tried locked, other; it would take publickey"
+    assert str(words.unanswered("Password", ())) == "nobody answered its question: Password"
