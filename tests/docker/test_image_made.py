@@ -46,8 +46,7 @@ def test_labels(built: Built) -> None:
 
 def test_nothing_else_in_it(built: Built, nas: Nas) -> None:
     """No pip, no compiler, nothing of pip's cache, and no package that only the laptop needs."""
-    with nas.container("-c", UNWANTED, options=("--entrypoint=sh",), user="0:0") as looking:
-        assert looking.end().log == ""
+    assert nas.container("-c", UNWANTED, options=("--entrypoint=sh",), user="0:0").run().log == ""
     added = built.storage.size(built.name) - built.storage.size(built.base)
     print(f"\nimage: {added / 1e6:.1f} MB on top of a base of {built.storage.size(built.base) / 1e6:.0f} MB")
 
@@ -55,6 +54,6 @@ def test_nothing_else_in_it(built: Built, nas: Nas) -> None:
 def test_compiled(nas: Nas) -> None:
     """Every module of the service and of the standard library that a round loads is compiled: no start does it anew."""
     options = ("--entrypoint=python",)
-    with nas.container("-c", COMPILED, options=options, mounts=nas.configured()) as looking:
-        assert "True []\n" in looking.end().log
-        assert nas.shown() == nas.house.address
+    looked = nas.container("-c", COMPILED, options=options, mounts=nas.configured()).run()
+    assert "True []\n" in looked.log
+    assert nas.shown() == nas.house.address

@@ -37,17 +37,26 @@ class Container:
         self._storage = storage
         given = [f"--env={name}={text}" for name, text in (environ or {}).items()]
         given += [f"--volume={source}:{place}" for source, place in (mounts or {}).items()]
-        self._create = ("create", "--name", self.name, f"--network=ns:/run/netns/{namespace}", f"--user={user}",
+        self._made = ("--name", self.name, f"--network=ns:/run/netns/{namespace}", f"--user={user}",
                         *_HARDENED, *given, *options, image, *words)  # fmt: skip
 
     def __enter__(self) -> Self:
         try:
-            self._ask(*self._create)
+            self._ask("create", *self._made)
             self.start()
         except BaseException:
             self._remove()
             raise
         return self
+
+    def run(self) -> Ended:
+        """Start it, wait until it ends by itself, and remove it: all in one, without the `with` block."""
+        try:
+            done = self._storage.run("podman", "run", "--rm", "--no-healthcheck", *self._made)
+        except BaseException:
+            self._remove()
+            raise
+        return Ended(done.returncode, done.stdout + done.stderr)
 
     def __exit__(self, *_: object) -> None:
         self._remove()
@@ -67,9 +76,9 @@ class Container:
         done = self._storage.run("podman", "logs", self.name)
         return done.stdout + done.stderr
 
-    def says(self, text: str, within: float = 15) -> bool:
-        """Whether that stands in the log within so many seconds."""
-        return wait(lambda: text in self.log(), within)
+    def says(self, text: str) -> bool:
+        """Whether that stands in the log."""
+        return wait(lambda: text in self.log())
 
     def inspect(self, form: str) -> str:
         """A field of its state."""
@@ -98,9 +107,9 @@ class Container:
         """Send its first process a signal."""
         self._ask("kill", f"--signal={signal}", self.name)
 
-    def end(self, within: float = 30) -> Ended:
+    def end(self) -> Ended:
         """Wait until it ends by itself."""
-        assert wait(lambda: self.inspect("{{.State.Running}}") == "false", within), f"still runs: {self.log()}"
+        assert wait(lambda: self.inspect("{{.State.Running}}") == "false"), f"still runs: {self.log()}"
         return Ended(int(self.inspect("{{.State.ExitCode}}")), self.log())
 
     def stop(self) -> Ended:

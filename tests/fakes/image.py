@@ -19,10 +19,10 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-CACHE = PROJECT / ".cache" / "docker"
+CACHE = (PROJECT / ".cache" / "docker").resolve()
 PROGRAMS = ("podman", "buildah", "debootstrap", "runc", "ip")
 _INCLUDE = "python3,python3-venv,ca-certificates"
-_MAKING, _BUILDING = 600, 300  # seconds, at most
+_MAKING, _BUILDING = 700, 700  # seconds, at most
 # What a base image has no use for; without the .pyc files it is like Docker's official images of Python.
 _USELESS = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/lib/apt/lists", "var/cache/apt", "var/log")
 # The limits podman sets by itself, and systemd's cgroups, are not to be had everywhere (a container in a small VM).
@@ -56,23 +56,33 @@ class Storage:
     def __init__(self, folder: Path) -> None:
         self._words = ["--root", str(folder / "storage"), "--runroot", str(folder / "run")]
         folder.mkdir(parents=True, exist_ok=True)
+        self._move(folder)
         config = folder / "containers.conf"
         config.write_text(_CONFIG.format(folder=folder))
         self.environ = {k: v for k, v in os.environ.items() if k not in {"NOTIFY_SOCKET", "LISTEN_FDS"}}
         self.environ |= {"CONTAINERS_CONF": str(config), "PATH": _path()}
 
+    @staticmethod
+    def _move(folder: Path) -> None:
+        """podman's storage knows where it lies and is of no use elsewhere: in a moved project it is made anew."""
+        place = folder / "place"
+        if not place.exists() or place.read_text() != str(folder):
+            for part in ("storage", "run"):
+                shutil.rmtree(folder / part, ignore_errors=True)
+            place.write_text(str(folder))
+
     def command(self, program: str, *words: str) -> list[str]:
         """A command of podman or buildah in this storage."""
         return [program, *self._words, *words]
 
-    def run(self, program: str, *words: str, within: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(self, program: str, *words: str, within: float = 180) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
         return subprocess.run(
             self.command(program, *words), capture_output=True, text=True, timeout=within, check=False,
             env=self.environ, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
-    def ask(self, program: str, *words: str, within: float = 60) -> str:
+    def ask(self, program: str, *words: str, within: float = 180) -> str:
         """What it prints; fails with its own words."""
         done = self.run(program, *words, within=within)
         assert done.returncode == 0, f"{program} {words[0]}: {done.stderr[-2000:]}"
@@ -152,6 +162,9 @@ def _sweep(storage: Storage) -> None:
     for name in storage.ask("podman", "images", "--format", "{{.Repository}}:{{.Tag}}").split():
         if name.startswith("localhost/ipwatch:"):
             _drop(storage, name)
+    for root in CACHE.glob("root-*"):
+        _unmount(root)
+        shutil.rmtree(root, ignore_errors=True)
     storage.run("buildah", "rm", "--all")  # the lock is ours, so no build is under way
     storage.run("podman", "image", "prune", "--force")
 
@@ -181,8 +194,7 @@ def _bootstrap(suite: str, tarball: Path) -> None:
         try:
             done = subprocess.run(words, capture_output=True, text=True, timeout=_MAKING, check=False)
         finally:
-            for mounted in ("proc", "sys"):
-                subprocess.run(["umount", "--lazy", str(root / mounted)], capture_output=True, check=False)
+            _unmount(root)
         if done.returncode:
             pytest.skip(f"debootstrap can not make a base image here: {' '.join(done.stdout.split()[-30:])}")
         for useless in (*map(root.joinpath, _USELESS), *root.glob("usr/lib/**/__pycache__")):
@@ -190,6 +202,12 @@ def _bootstrap(suite: str, tarball: Path) -> None:
         unfinished = tarball.with_suffix(".part")
         subprocess.run(["tar", "-C", str(root), "-cf", str(unfinished), "."], check=True, timeout=_BUILDING)
         unfinished.rename(tarball)
+
+
+def _unmount(root: Path) -> None:
+    """What debootstrap mounts."""
+    for mounted in ("proc", "sys"):
+        subprocess.run(["umount", "--lazy", str(root / mounted)], capture_output=True, check=False)
 
 
 def _build(storage: Storage, base: str, name: str) -> None:

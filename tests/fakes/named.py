@@ -14,6 +14,7 @@ import pytest
 from ipwatch.net.dns import DnspythonResolver
 from ipwatch.ports import Endpoint, PortError
 from tests.fakes.ports import free_port
+from tests.fakes.waiting import PATIENCE
 
 SECRET = "c2VjcmV0LWtleS1mb3ItdGVzdHMtb25seS0wMTIzNDU="
 KEYS = {"home-key": "hmac-sha256", "md5-key": "hmac-md5", "sha1-key": "hmac-sha1", "sha384-key": "hmac-sha384",
@@ -57,7 +58,7 @@ def running(argv: Sequence[str], server: Endpoint, zone: str) -> Iterator[Endpoi
 
 
 def _await_answer(process: "subprocess.Popen[bytes]", server: Endpoint, zone: str) -> None:
-    resolver, end = DnspythonResolver(), time.monotonic() + 20
+    resolver, end = DnspythonResolver(), time.monotonic() + PATIENCE
     while time.monotonic() < end:
         assert process.poll() is None, f"{process.args} ended with {process.returncode}"
         try:

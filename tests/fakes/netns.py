@@ -3,7 +3,9 @@
 import ctypes
 import itertools
 import os
+import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -27,11 +29,35 @@ def needs_namespaces() -> None:
     subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
     if probe.returncode:
         pytest.skip(f"network namespaces can not be made here: {probe.stderr.strip()}")
+    sweep()
+
+
+def sweep() -> None:
+    """Remove what killed test runs left, with all that runs in it: their process is gone, so nobody else will."""
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False, timeout=60)
+    for name in (line.split()[0] for line in listed.stdout.splitlines() if line.strip()):
+        if orphaned(name):
+            _remove(name)
+
+
+def orphaned(name: str) -> bool:
+    """Whether a namespace of that name was made by a test run that is gone."""
+    maker = re.match(r"ipw(?:probe)?(\d+)(?:-|\Z)", name)
+    return maker is not None and not Path(f"/proc/{maker[1]}").exists()
+
+
+def _remove(name: str) -> None:
+    listed = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False, timeout=60)
+    for pid in listed.stdout.split():
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    with suppress(AssertionError):
+        ip("netns", "del", name)
 
 
 def ip(*words: str) -> None:
     """Run ip(8); its own words when it fails."""
-    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, f"ip {' '.join(words)}: {done.stderr.strip()}"
 
 
@@ -55,10 +81,10 @@ class Namespace:
     def nft(self, text: str) -> None:
         """Apply rules inside, nft(8) syntax."""
         done = subprocess.run([*self.prefix, "nft", "-f", "-"], input=text, capture_output=True, text=True, check=False,
-                              timeout=20)  # fmt: skip
+                              timeout=60)  # fmt: skip
         assert done.returncode == 0, done.stderr
 
-    def run(self, words: Sequence[str], within: float = 30) -> "subprocess.CompletedProcess[str]":
+    def run(self, words: Sequence[str], within: float = 60) -> "subprocess.CompletedProcess[str]":
         """A command inside, to its end."""
         return subprocess.run([*self.prefix, *words], capture_output=True, text=True, check=False, timeout=within)
 
@@ -77,12 +103,7 @@ class Namespace:
 
     def close(self) -> None:
         """End what still runs inside, and remove it."""
-        listed = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True, check=False)
-        for pid in listed.stdout.split():
-            with suppress(ProcessLookupError):
-                os.kill(int(pid), 9)
-        with suppress(AssertionError):
-            ip("netns", "del", self.name)
+        _remove(self.name)
         assert not Path(f"/run/netns/{self.name}").exists()
 
 

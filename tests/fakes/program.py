@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.fakes.waiting import wait
+from tests.fakes.waiting import PATIENCE, wait
 
 IPWATCH = (sys.executable, "-m", "ipwatch")
 
@@ -40,7 +40,7 @@ class Program:
         """When a line with that word was first said after that time."""
         return next((at for at, line in self.lines if word in line and at >= after), None)
 
-    def says(self, word: str, within: float = 30.0, after: float = 0.0) -> float:
+    def says(self, word: str, within: float = PATIENCE, after: float = 0.0) -> float:
         """Wait for that; gives the time."""
         assert wait(lambda: self.when(word, after) or self.process.poll() is not None, within), self.text
         at = self.when(word, after) or (time.sleep(0.2) or self.when(word, after))
@@ -69,10 +69,10 @@ class Program:
 
     def _done(self) -> int:
         try:
-            status = self.process.wait(15)
+            status = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            status = self.process.wait(5)
+            status = self.process.wait()
         self._reader.join(5)
         assert self.process.stderr is not None
         self.process.stderr.close()

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.fakes.sshd import Sshd, make_key
-from tests.fakes.waiting import wait
+from tests.fakes.waiting import PATIENCE, wait
 from tests.lab.wires import Place, bridge, cable
 
 LAN, NAS, DESKTOP = "192.168.1.1", "192.168.1.10", "192.168.1.20"
@@ -68,7 +68,11 @@ class Router:
     def _end(self) -> None:
         if self._daemon is not None:
             self._daemon.terminate()
-            self._daemon.wait(10)
+            try:
+                self._daemon.wait(10)
+            except subprocess.TimeoutExpired:
+                self._daemon.kill()
+                self._daemon.wait()
 
 
 class Nas:
@@ -131,16 +135,16 @@ class Desktop:
     def works(self) -> bool:
         """Wait until the page is there, as seen by the desktop itself."""
         with self.place.inside():
-            return wait(lambda: _answers(JUPYTER), 60)
+            return wait(lambda: _answers(JUPYTER), 2 * PATIENCE)
 
     def on(self) -> None:
         """It is up."""
         if self.sshd.process is None:
             self.sshd.start()
 
-    def awake(self, within: float) -> bool:
+    def awake(self) -> bool:
         """Wait until it has booted."""
-        return wait(lambda: not self._asleep.is_set() and self.sshd.process is not None, within)
+        return wait(lambda: not self._asleep.is_set() and self.sshd.process is not None)
 
     def sleep(self) -> None:
         """Its card drops everything both ways, but looks at what comes; sshd is started at the next boot."""
@@ -180,7 +184,7 @@ class Desktop:
                 self._app.wait(10)
             except subprocess.TimeoutExpired:
                 self._app.kill()
-                self._app.wait(5)
+                self._app.wait()
 
 
 class Stranger:

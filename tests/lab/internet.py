@@ -1,6 +1,7 @@
 """The internet as far as the house and the laptop speak to it. Real BIND, and small strict servers."""
 
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -31,7 +32,7 @@ PAGES = {"amber": "25.80.0.1", "birch": "25.80.0.2", "cedar": "25.80.0.3"}
 DYN, MAIL, DOH, LIAR, LIE = "25.80.9.1", "25.25.0.1", "25.44.0.1", "25.66.0.53", "25.66.6.66"
 DOH_URL = f"https://{DOH}/dns-query"
 USER, PASSWORD = "anna", "correct horse"
-_SOON = timedelta(seconds=3)
+_SOON = timedelta(seconds=10)
 _KEY = f'key home-key {{ algorithm hmac-sha256; secret "{named.SECRET}"; }};\n'
 _ZONE = f"""$TTL 60
 @ IN SOA ns1.example.org. admin.example.org. 1 3600 3600 86400 60
@@ -60,6 +61,11 @@ class Pages(ThreadingHTTPServer):
         self.asked = 0
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
+
+    def handle_error(self, *request: object) -> None:
+        """Nothing, where a visitor left early."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*request)  # type: ignore[arg-type]
 
     def close(self) -> None:
         """End it."""

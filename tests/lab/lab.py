@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.fakes import named
 from tests.fakes.program import IPWATCH
 from tests.fakes.sshd import make_key
-from tests.fakes.waiting import wait
+from tests.fakes.waiting import PATIENCE, wait
 from tests.lab.home import DESKTOP, MAC, NAS, Desktop, Nas, Router, Stranger
 from tests.lab.internet import DIRECT, LIAR, NAME, NS1, NS2, PAGES, PASSWORD, USER, Internet
 from tests.lab.laptop import Laptop, Run
@@ -148,18 +148,18 @@ class Lab:
         found: dict[str, object] = json.loads(text)
         return found
 
-    def published(self, address: str, within: float = 20.0) -> None:
+    def published(self, address: str) -> None:
         """Wait until both names show this address at both servers."""
 
         def shown() -> bool:
             asked = [(name, server) for name in (NAME, DIRECT) for server in (NS1, NS2)]
             return all(self.internet.shows(name, server) == (address,) for name, server in asked)
 
-        assert wait(shown, within), self.service and self.service.text
+        assert wait(shown, 2 * PATIENCE), self.service and self.service.text
 
-    def mailed(self, word: str, within: float = 20.0) -> None:
+    def mailed(self, word: str) -> None:
         """Wait until a mail with that in its text has come."""
-        assert wait(lambda: any(word in mail.text for mail in self.internet.mails), within), [
+        assert wait(lambda: any(word in mail.text for mail in self.internet.mails), 2 * PATIENCE), [
             mail.text for mail in self.internet.mails
         ]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import certifi
 
 from tests.fakes.program import IPWATCH, Program
-from tests.fakes.waiting import wait
+from tests.fakes.waiting import PATIENCE, wait
 from tests.lab.home import DESKTOP, JUPYTER, MAC, NAS, TOKEN, Desktop, Nas
 from tests.lab.internet import DOH_URL, NAME, PAGES
 from tests.lab.wires import Place
@@ -54,7 +54,7 @@ class Laptop:
         """`ipwatch`, from when it begins."""
         return Run(self.prefix, [*IPWATCH, "--config", str(self.config), *words], self.folder)
 
-    def ipwatch(self, *words: str, within: float = 60) -> "subprocess.CompletedProcess[str]":
+    def ipwatch(self, *words: str, within: float = 2 * PATIENCE) -> "subprocess.CompletedProcess[str]":
         """`ipwatch`, to its end."""
         command = [*self.prefix, *IPWATCH, "--config", str(self.config), *words]
         environment = os.environ | {"HOME": str(self.folder)}
@@ -79,9 +79,9 @@ class Laptop:
             except OSError:
                 return ""
 
-    def shows(self, within: float = 40.0) -> str:
+    def shows(self) -> str:
         """The page, once there is one."""
-        assert wait(self.page, within), "no page on the laptop's own port"
+        assert wait(self.page, 2 * PATIENCE), "no page on the laptop's own port"
         return self.page()
 
 

@@ -38,9 +38,9 @@ class Shipped:
         """All it said."""
         return self.container.log()
 
-    def says(self, word: str, within: float = 30.0) -> None:
+    def says(self, word: str) -> None:
         """Wait for that."""
-        assert wait(lambda: word in self.text, within), self.text
+        assert wait(lambda: word in self.text), self.text
 
     def ask(self, *words: str) -> str:
         """Another command inside, as `docker exec` runs it; what it prints."""

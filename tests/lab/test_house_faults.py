@@ -9,7 +9,7 @@ from tests.lab.internet import LIAR, LIE, MAIL, NS1, NS2
 from tests.lab.lab import FIRST, SECOND, Lab
 from tests.lab.table import note
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_address_changes_while_both_name_servers_are_down(settled: Lab) -> None:
@@ -18,13 +18,13 @@ def test_address_changes_while_both_name_servers_are_down(settled: Lab) -> None:
     assert service is not None
     settled.internet.cut(NS1, NS2)
     settled.change_address(SECOND)
-    assert wait(lambda: SECOND in settled.internet.provider.updates, 15), service.text
+    assert wait(lambda: SECOND in settled.internet.provider.updates), service.text
     time.sleep(4)
     settled.internet.mend(NS1, NS2)
     mended = time.monotonic()
-    settled.published(SECOND, 60)
+    settled.published(SECOND)
     note("both name servers down while the address changes", "nothing", time.monotonic() - mended, "they are back")
-    settled.mailed(f"changed from {FIRST} to {SECOND}", 60)
+    settled.mailed(f"changed from {FIRST} to {SECOND}")
     assert settled.internet.provider.updates == [FIRST, SECOND]
     assert settled.internet.provider.faults == []
 
@@ -39,7 +39,7 @@ def test_mail_server_down_for_the_first_minutes(settled: Lab) -> None:
     settled.service.says("could not deliver")
     settled.internet.accept(MAIL)
     back = time.monotonic()
-    settled.mailed(f"changed from {FIRST} to {SECOND}", 45)
+    settled.mailed(f"changed from {FIRST} to {SECOND}")
     note("the mail server is down when the address changes", "nothing", time.monotonic() - back, "it is back")
     texts = [mail.text for mail in settled.internet.mails[before:]]
     assert sum(f"changed from {FIRST} to {SECOND}" in text for text in texts) == 1
@@ -52,11 +52,11 @@ def test_two_of_three_pages_lie(settled: Lab) -> None:
     assert service is not None
     settled.internet.pages.lies = {"birch": LIE, "cedar": LIAR}
     settled.change_address(SECOND)
-    settled.mailed("disagree", 30)
+    settled.mailed("disagree")
     assert settled.internet.provider.updates == [FIRST]
     settled.internet.pages.lies = {}
     repented = time.monotonic()
-    settled.published(SECOND, 40)
+    settled.published(SECOND)
     note("two of three echo pages lie while the address changes", "nothing; no lie was published",
          time.monotonic() - repented, "they say the truth again")  # fmt: skip
     assert settled.internet.provider.updates == [FIRST, SECOND]
@@ -71,8 +71,8 @@ def test_power_cut_in_the_middle_of_publishing(settled: Lab) -> None:
     cut = time.monotonic()
     settled.internet.provider.struck = lambda: None
     service = settled.power_on()
-    settled.published(SECOND, 60)
-    settled.mailed(f"changed from {FIRST} to {SECOND}", 60)
+    settled.published(SECOND)
+    settled.mailed(f"changed from {FIRST} to {SECOND}")
     note("power cut of the NAS between the provider's change and its answer", "nothing; nothing was sent twice",
          time.monotonic() - cut, "the start")  # fmt: skip
     assert settled.internet.provider.updates == [FIRST, SECOND], service.text
@@ -89,8 +89,8 @@ def test_power_cut_as_the_mail_is_taken(settled: Lab) -> None:
     settled.internet.post.taken = lambda: None
     settled.power_on()
     settled.published(SECOND)
-    settled.mailed(f"changed from {FIRST} to {SECOND}", 60)
-    assert wait(lambda: not settled.status()["outbox"], 40), settled.status()
+    settled.mailed(f"changed from {FIRST} to {SECOND}")
+    assert wait(lambda: not settled.status()["outbox"]), settled.status()
     note("power cut of the NAS as the mail is handed over", "nothing; a mail that comes twice has one Message-ID",
          time.monotonic() - cut, "the start")  # fmt: skip
     told = [mail.message for mail in settled.internet.mails if f"changed from {FIRST}" in mail.text]
@@ -107,11 +107,11 @@ def test_two_of_three_pages_tell_the_same_lie(home: Lab) -> None:
     home.published(FIRST)
     home.internet.pages.lies = dict.fromkeys(("birch", "cedar"), LIE)
     lied = time.monotonic()
-    home.mailed("disagree", 30)
+    home.mailed("disagree")
     assert home.internet.provider.updates == [FIRST]
     home.internet.pages.lies = {}
     repented = time.monotonic()
-    home.mailed("agree again", 30)
+    home.mailed("agree again")
     assert home.internet.provider.updates == [FIRST]
     print(f"lab: told after {repented - lied:.1f} s")
     note("two of three pages tell the same lie, the router is a source", "nothing; no lie was published",

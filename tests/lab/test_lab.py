@@ -9,23 +9,36 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.netns import needs_namespaces
+from tests.fakes.waiting import wait
 from tests.lab.home import MAC, NAS
 from tests.lab.lab import FIRST, SECOND, Lab
 from tests.lab.wires import sweep
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
 _KILLED = """
 import os, sys, tempfile
 from pathlib import Path
+import subprocess
+from tests.fakes.netns import Namespace
 from tests.lab.wires import places
 with places("isp", "router") as made:
-    print(*(place.name for place in made), flush=True)
+    other = Namespace("nas")
+    inside = subprocess.Popen([*other.prefix, "sleep", "600"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    print(*(place.name for place in made), other.name, inside.pid, flush=True)
     sys.stdin.read()
 """
 
 
 def names() -> str:
     return subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+
+
+def gone(process: str) -> bool:
+    """Whether it has ended, also where nobody took notice."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def test_nothing_gets_out(home: Lab) -> None:
@@ -39,18 +52,20 @@ def test_nothing_gets_out(home: Lab) -> None:
 
 
 def test_a_lab_that_was_killed_is_swept_away() -> None:
-    """A run that ends by SIGKILL leaves namespaces and files; the next run removes them."""
+    """A run that ends by SIGKILL leaves namespaces, files and programs; the next run removes them."""
     needs_namespaces()
     root = Path(__file__).parents[2]
     with subprocess.Popen([sys.executable, "-c", _KILLED], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           text=True) as run:  # fmt: skip
         assert run.stdout is not None
-        made = run.stdout.readline().split()
+        *made, inside = run.stdout.readline().split()
         os.kill(run.pid, signal.SIGKILL)
-    assert len(made) == 2
+    assert len(made) == 3
     assert all(name in names() for name in made)
+    assert Path(f"/proc/{inside}").exists()
     sweep()
     assert not any(name in names() or (Path("/etc/netns") / name).exists() for name in made)
+    assert wait(lambda: gone(inside))
 
 
 def test_the_house_is_what_it_seems(home: Lab) -> None:
@@ -68,7 +83,7 @@ def test_the_house_is_what_it_seems(home: Lab) -> None:
     assert "administratively prohibited" in through.stderr, through
     woken = home.laptop.place.run([*login, str(home.nas.synonet), "--wake", MAC, "eth0"])
     assert woken.returncode == 0, woken.stderr
-    assert home.desktop.awake(20)
+    assert home.desktop.awake()
     assert home.desktop.packets == 1
     home.change_address(SECOND)
     shown = {address: home.laptop.place.run([*reach, address]).stdout for address in (FIRST, SECOND)}

@@ -1,19 +1,15 @@
 """Namespaces and the cables between them."""
 
-import os
-import re
 import shutil
-import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
-from tests.fakes.netns import Namespace, ip
+from tests.fakes import netns
+from tests.fakes.netns import Namespace
 
 RESOLVER = "25.53.0.9"
 _ETC = Path("/etc/netns")  # ip-netns(8): files that stand in /etc for who runs inside
-_OURS = re.compile(r"ipw(\d+)-\d+-lab-\w+")
 
 
 class Place(Namespace):
@@ -22,7 +18,7 @@ class Place(Namespace):
     def __init__(self, label: str) -> None:
         super().__init__(f"lab-{label}")
         etc = _ETC / self.name
-        etc.mkdir(parents=True)
+        etc.mkdir(parents=True, exist_ok=True)
         (etc / "resolv.conf").write_text(f"nameserver {RESOLVER}\noptions timeout:2 attempts:1\n")
         self.sysctl("net.ipv6.conf.all.disable_ipv6=1")
 
@@ -71,18 +67,8 @@ def places(*labels: str) -> Iterator[tuple[Place, ...]]:
 
 
 def sweep() -> None:
-    """Remove the labs of runs that were killed: their process is gone, so nobody else will."""
-    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False, timeout=20)
-    names = {line.split()[0] for line in listed.stdout.splitlines() if line.strip()}
-    names |= {folder.name for folder in _ETC.glob("*")} if _ETC.is_dir() else set()
-    for name in names:
-        found = _OURS.fullmatch(name)
-        if found is None or Path(f"/proc/{found[1]}").exists():
-            continue
-        pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False, timeout=20)
-        for pid in pids.stdout.split():
-            with suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
-        with suppress(AssertionError):
-            ip("netns", "del", name)
-        shutil.rmtree(_ETC / name, ignore_errors=True)
+    """Remove the labs of runs that were killed."""
+    netns.sweep()
+    for folder in _ETC.glob("*"):
+        if netns.orphaned(folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
