@@ -49,11 +49,14 @@ class Report:
         self._once(text, Tone.WARN)
 
     def _once(self, text: str, tone: Tone) -> None:
+        if self._is_new(text):
+            self._say.line(text, tone)
+
+    def _is_new(self, text: str) -> bool:
         with self._lock:
             known = text in self._told
             self._told.add(text)
-        if not known:
-            self._say.line(text, tone)
+        return not known
 
     def sighted(self, sight: Sight) -> None:
         """What the search saw and a user should know."""
@@ -91,7 +94,8 @@ class Report:
                 self._say.line(f"  {name}{_place(forward)}", event="forward", name=forward.name)
 
     def show(self, tunnel: Tunnel, forwarder: "Forwarder", spot: Spot | None) -> None:
-        """How it stands now; seconds are counted on a terminal only."""
+        """How it stands now; seconds are counted on a terminal only, and elsewhere each state is a line but once until
+        the next change of the link: a log of a host that is away for a night stays short."""
         carried, held, served = forwarder.counts
         since = self._now() - (self._lost_at if self._lost_at is not None else tunnel.since)
         if tunnel.state is State.UP:
@@ -102,7 +106,8 @@ class Report:
         if text and self._say.on_terminal:
             waits = {0: "", 1: ", a connection waits"}.get(held, f", {held} connections wait")
             text += f"  {_seconds(since)}{waits}"
-        self._say.status(text)
+        if self._say.on_terminal or self._is_new(text):
+            self._say.status(text)
 
     def done(self) -> None:
         """Nothing more to show."""
