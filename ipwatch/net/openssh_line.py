@@ -13,18 +13,17 @@ _FULL = 256 * 1024  # bytes that wait for ssh before clients are no longer read
 
 
 class Line:
-    """Runs in the pump's thread. users: streams that have it. busy: ssh takes no more at present. failures: channels
-    that were not opened. over: ssh has ended."""
+    """Runs in the pump's thread. users: streams that have it. busy: ssh takes no more at present. over: ssh has
+    ended."""
 
     def __init__(self, mux: MuxConnection, buffer: bytearray) -> None:
         """buffer: of BUFFER bytes, free whenever a line has its turn."""
         self.sock = mux.sock
         self.sock.setblocking(False)
         self.users = 1
-        self.failures = 0
         self.busy = self.over = False
         self.streams: dict[int, Stream] = {}
-        self._in, self._rest, self._out = buffer, mux.rest(), bytearray()
+        self._in, self._view, self._rest, self._out = buffer, memoryview(buffer), mux.rest(), bytearray()
         self._current: Stream | None = None  # whose content comes
         self._left = 0  # bytes of content of the current message that are still to come
         self._pieces: list[memoryview] = []  # of it, to be given to it at once
@@ -61,30 +60,30 @@ class Line:
 
     def receive(self) -> None:
         """Read once and pass everything on; raises BadMessage."""
-        buffer, rest = self._in, self._rest
-        buffer[: len(rest)] = rest
+        kept = len(self._rest)
+        self._in[:kept] = self._rest
         try:
-            count = self.sock.recv_into(memoryview(buffer)[len(rest) :])
+            count = self.sock.recv_into(self._view[kept:])
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             count = 0
         self.over = self.over or count == 0
-        self._read(len(rest) + count)
+        self._read(kept + count)
 
     def _read(self, end: int) -> None:
         """Everything that stands in the buffer up to there; what is not complete is kept."""
-        view, at = memoryview(self._in), 0
+        view, at = self._view, self._content(0, end, self._left)
         while at < end:
-            if self._left:
-                piece = view[at : min(end, at + self._left)]
-                self._pieces.append(piece)
-                self._left -= len(piece)
-                at += len(piece)
-                continue
-            number, content = wire.content_at(self._in, at) if end - at >= wire.HEAD else (-1, -1)
-            if content >= 0:
-                self._begin(number, content)
+            kind, number, count = wire.head_at(self._in, at) if end - at >= wire.HEAD else (0, 0, 0)
+            if kind == wire.DATA:
+                if self._current is None or self._current.number != number:
+                    self._pass_on()
+                    self._current = self.streams.get(number)
+                at = self._content(at + wire.HEAD, end, count)
+            elif kind == wire.ADJUST:
+                if (stream := self.streams.get(number)) is not None:
+                    stream.grew(count)
                 at += wire.HEAD
             elif (length := self._whole(view[at:end])) > 0:
                 self._act(view[at : at + length].tobytes())
@@ -94,12 +93,13 @@ class Line:
         self._pass_on()
         self._rest = bytes(view[at:end])
 
-    def _begin(self, number: int, content: int) -> None:
-        """Content of that channel's follows."""
-        if self._current is None or self._current.number != number:
-            self._pass_on()
-            self._current = self.streams.get(number)
-        self._left = content
+    def _content(self, at: int, end: int, count: int) -> int:
+        """So many bytes of content begin there; where they end, or what has come of them."""
+        here = min(count, end - at)
+        if here:
+            self._pieces.append(self._view[at : at + here])
+        self._left = count - here
+        return at + here
 
     def _pass_on(self) -> None:
         if self._pieces and self._current is not None:

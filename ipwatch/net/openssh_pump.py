@@ -20,7 +20,7 @@ from contextlib import suppress
 from ipwatch.core.forward import Target
 from ipwatch.net.openssh_line import BUFFER, Line
 from ipwatch.net.openssh_mux import MuxConnection
-from ipwatch.net.openssh_stream import LARGEST, Stream
+from ipwatch.net.openssh_stream import LARGEST, TURN, Stream
 from ipwatch.ports import Unreachable
 from ipwatch.protocols import ssh_connection as wire
 from ipwatch.protocols.ssh_connection import BadMessage, NotOpened
@@ -38,10 +38,10 @@ class Pump:
     on the way."""
 
     def __init__(self, first: MuxConnection, lost: Callable[[], None]) -> None:
-        self.up = bytearray(wire.HEAD + wire.LARGEST)
+        self.up = bytearray(TURN * (wire.HEAD + wire.LARGEST))
         self.rtt = _RTT
         self.capped: set[Stream] = set()
-        self._trips = 0
+        self._trips = self._failures = 0
         self._lost = lost
         self._buffer = bytearray(BUFFER)
         self._lines: list[Line] = []
@@ -128,7 +128,7 @@ class Pump:
         if stream.line.streams.pop(stream.number, None) is not None:
             with self._lock:
                 stream.line.users -= 1
-                stream.line.failures += isinstance(stream.answer, NotOpened)
+                self._failures += isinstance(stream.answer, NotOpened)
 
     # The thread.
 
@@ -172,7 +172,7 @@ class Pump:
         if events & selectors.EVENT_READ:
             line.receive()
         self._watch_line(line)
-        self._over = self._over or line.over or sum(one.failures for one in self._lines) >= _FAILURES
+        self._over = self._over or line.over or self._failures >= _FAILURES
 
     def _watch_line(self, line: Line) -> None:
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.waiting else 0)

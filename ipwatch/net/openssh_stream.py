@@ -16,10 +16,10 @@ from typing import Protocol
 from ipwatch.core.window import Window
 from ipwatch.net.openssh_line import Line
 from ipwatch.protocols import ssh_connection as wire
-from ipwatch.protocols.ssh_connection import Adjust, Asked, Ended, Message, NotOpened, Opened, Other
+from ipwatch.protocols.ssh_connection import Asked, Ended, Message, NotOpened, Opened, Other
 
 LARGEST = 128 * 1024  # bytes of content we take at once
-_TURN = 4  # messages
+TURN = 4  # messages that are sent at once, so that other streams have their turn
 _PIECES = 512  # in one call, of the 1024 POSIX systems take (IOV_MAX)
 _PATIENCE = 1.0  # seconds without a word from the far end after which its whole window is used again
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -94,8 +94,6 @@ class Stream:
             case NotOpened():
                 self._settle(message)
                 self._pump.drop(self)
-            case Adjust(count):
-                self._grew(count)
             case Ended(closed):
                 self._far_ended(closed)
             case Asked(reply):
@@ -126,17 +124,17 @@ class Stream:
 
     def data(self, pieces: list[memoryview]) -> None:
         """Give them to the client, or keep what does not fit."""
-        self._granted -= sum(map(len, pieces))
+        total = sum(map(len, pieces))
+        self._granted -= total
         count = 0 if self._backlog or not self._serving else self._give(pieces)
-        if self._closing:
+        if count == total or self._closing:
             return
         for piece in pieces:
             if count < len(piece):
                 self._backlog.append(bytes(piece[count:]))
                 self._waiting += len(piece) - count
             count = max(0, count - len(piece))
-        if self._backlog:
-            self._look()
+        self._look()
 
     def _give(self, pieces: Sequence[memoryview | bytes]) -> int:
         """How much of them the client takes now, -1 when it is gone."""
@@ -166,7 +164,7 @@ class Stream:
         """So many bytes went where they belong: let the far end send more."""
         size = self.window.delivered(time.monotonic(), count, self._pump.rtt)
         more = size - self._granted - self._waiting
-        if more >= size // 8 and not self._closing:
+        if more >= size // 4 and not self._closing:
             self._granted += more
             self.line.say(wire.adjust(self._peer, more))
 
@@ -192,7 +190,7 @@ class Stream:
 
     def _allowed(self) -> int:
         """Bytes that may go now. The far end tells what it passed on in pieces: fewer than two stop the flow."""
-        allowed = min(self._room, self._largest)
+        allowed = min(self._room, TURN * self._largest)
         if allowed <= 0 or not self._piece or time.monotonic() - self._heard >= _PATIENCE:
             return allowed
         held = max(self._sending.size, 2 * self._piece) + wire.LARGEST - self._under_way
@@ -201,31 +199,35 @@ class Stream:
         return min(allowed, held)
 
     def _send(self) -> None:
-        """One turn: some messages at most, so that others have theirs."""
-        view = memoryview(self._pump.up)
-        for _ in range(_TURN):
-            if self.line.busy or (allowed := self._allowed()) <= 0:
-                return
-            try:
-                count = self.client.recv_into(view[wire.HEAD : wire.HEAD + allowed])
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError:  # the client is gone
-                self._finish()
-                return
-            if count == 0:
-                self._reading = False
-                self.line.say(wire.end(self._peer))
-                self._pass_on_the_end()
-                return
-            self._room -= count
-            self._under_way += count
-            view[: wire.HEAD] = wire.data_head(self._peer, count)
-            self.line.say(view[: wire.HEAD + count])
-            if count < allowed:
-                return
+        """One turn."""
+        if self.line.busy or (allowed := self._allowed()) <= 0:
+            return
+        view, largest = memoryview(self._pump.up), self._largest
+        heads = range(0, TURN * (wire.HEAD + largest), wire.HEAD + largest)  # where they stand, each before its content
+        sizes = [min(largest, left) for left in range(allowed, 0, -largest)]
+        places = [view[at + wire.HEAD : at + wire.HEAD + size] for at, size in zip(heads, sizes, strict=False)]
+        try:
+            count = self.client.recvmsg_into(places)[0]
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:  # the client is gone
+            self._finish()
+            return
+        if count == 0:
+            self._reading = False
+            self.line.say(wire.end(self._peer))
+            self._pass_on_the_end()
+            return
+        self._room -= count
+        self._under_way += count
+        end = 0
+        for at, left in zip(heads, range(count, 0, -largest), strict=False):
+            view[at : at + wire.HEAD] = wire.data_head(self._peer, min(largest, left))
+            end = at + wire.HEAD + min(largest, left)
+        self.line.say(view[:end])
 
-    def _grew(self, count: int) -> None:
+    def grew(self, count: int) -> None:
+        """The far end takes so many bytes more."""
         self._room += count
         self._heard = time.monotonic()
         self._under_way = max(0, self._under_way - count)

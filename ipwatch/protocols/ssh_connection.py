@@ -13,11 +13,11 @@ from ipwatch.protocols.ssh_fields import Fields
 HEAD = 14  # bytes before the content of a data message
 LARGEST = 32 * 1024  # bytes of content we send at once: what OpenSSH takes of a forwarded connection (channels.h, 9.2)
 
-DATA = 94  # 5.2
-_OPEN, _OPENED, _FAILED, _ADJUST, _EXTENDED, _EOF, _CLOSE = 90, 91, 92, 93, 95, 96, 97  # 5.1 to 5.3
+DATA, ADJUST = 94, 93  # 5.2
+_OPEN, _OPENED, _FAILED, _EXTENDED, _EOF, _CLOSE = 90, 91, 92, 95, 96, 97  # 5.1 to 5.3
 _REQUEST, _CHANNEL_FAILURE = 98, 100  # 5.4
 _REASONS = {1: "its sshd does not allow it", 3: "its sshd does not know how to", 4: "it has no room for more"}  # 5.1
-_DATA_HEAD = struct.Struct(">5xBII").unpack_from
+_HEAD = struct.Struct(">IxBII")
 _DIRECT = "direct-tcpip"  # 7.2
 _DIRECT_PATH = "direct-streamlocal@openssh.com"  # OpenSSH's PROTOCOL, section 2.4, 2023-12
 
@@ -40,12 +40,6 @@ class NotOpened(NamedTuple):
     reason: str
 
 
-class Adjust(NamedTuple):
-    """It takes so many bytes more."""
-
-    more: int
-
-
 class Ended(NamedTuple):
     """It sends no more; closed: the channel is gone altogether."""
 
@@ -64,7 +58,7 @@ class Other(NamedTuple):
     content: int
 
 
-Message = Opened | NotOpened | Adjust | Ended | Asked | Other
+Message = Opened | NotOpened | Ended | Asked | Other
 
 
 def open_channel(number: int, host: str, port: int, window: int, largest: int) -> bytes:
@@ -77,12 +71,12 @@ def open_channel(number: int, host: str, port: int, window: int, largest: int) -
 
 def data_head(peer: int, count: int) -> bytes:
     """What stands before `count` bytes of content."""
-    return _number(count + HEAD - 4) + bytes((0, DATA)) + _number(peer) + _number(count)
+    return _HEAD.pack(count + HEAD - 4, DATA, peer, count)
 
 
 def adjust(peer: int, count: int) -> bytes:
     """We take so many bytes more."""
-    return _packet(_ADJUST, _number(peer), _number(count))
+    return _packet(ADJUST, _number(peer), _number(count))
 
 
 def end(peer: int) -> bytes:
@@ -113,15 +107,20 @@ def channel_of(packet: bytes) -> int:
     return int.from_bytes(packet[6:10], "big")
 
 
-def content_at(buffer: bytearray, at: int) -> tuple[int, int]:
-    """Of a data message whose HEAD bytes stand there: the number of our end of its channel, and how many bytes of
-    content follow; of any other (-1, -1)."""
-    kind, number, count = _DATA_HEAD(buffer, at)
-    return (number, count) if kind == DATA else (-1, -1)
+def head_at(buffer: bytearray, at: int) -> tuple[int, int, int]:
+    """Of the message whose first HEAD bytes stand there: its kind, the number of our end of its channel, and what
+    follows: of DATA how many bytes of content come, of ADJUST, which ends there, how many more may go; raises
+    BadMessage. Of other kinds it says nothing but the kind."""
+    length, kind, number, count = _HEAD.unpack_from(buffer, at)
+    if (kind == DATA and length != count + HEAD - 4) or (kind == ADJUST and length != HEAD - 4):
+        raise BadMessage(f"a message of {length} bytes with {count} in it")
+    return kind, number, count
 
 
 def message(packet: bytes) -> Message:
-    """A whole message that is no data; raises BadMessage."""
+    """A whole message that `head_at` does not read, or that ended before its head did; raises BadMessage."""
+    if packet[5] in {DATA, ADJUST}:
+        raise BadMessage("a message shorter than its head")
     read = _READ.get(packet[5])
     if read is None:
         return Other(0)
@@ -148,7 +147,6 @@ def _asked(body: Fields) -> Asked:
 _READ: dict[int, Callable[[Fields], Message]] = {
     _OPENED: lambda body: Opened(body.number(), body.number(), body.number()),
     _FAILED: _not_opened,
-    _ADJUST: lambda body: Adjust(body.number()),
     _EXTENDED: _extended,
     _EOF: lambda _body: Ended(closed=False),
     _CLOSE: lambda _body: Ended(closed=True),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ipwatch.protocols import ssh_connection as wire
 from ipwatch.protocols import ssh_mux
-from ipwatch.protocols.ssh_connection import Adjust, Asked, BadMessage, Ended, NotOpened, Opened, Other
+from ipwatch.protocols.ssh_connection import Asked, BadMessage, Ended, NotOpened, Opened, Other
 from ipwatch.protocols.ssh_mux import BadMux, Done, Exited, Failed, Frames, Hello
 
 
@@ -85,8 +85,16 @@ def test_what_a_channel_says() -> None:
     head = wire.data_head(1, 5)
     assert head == bytes.fromhex("0000000f 00 5e 00000001 00000005")
     assert (len(head), wire.length_of(head), wire.channel_of(head)) == (14, 19, 1)
-    assert wire.content_at(bytearray(b"xx" + head), 2) == (1, 5)
-    assert wire.content_at(bytearray(wire.adjust(1, 256)), 0) == (-1, -1)
+    assert wire.head_at(bytearray(b"xx" + head), 2) == (wire.DATA, 1, 5)
+    assert wire.head_at(bytearray(wire.adjust(1, 256)), 0) == (wire.ADJUST, 1, 256)
+    assert wire.head_at(bytearray(wire.end(1) + wire.end(2)), 0)[0] not in {wire.DATA, wire.ADJUST}
+
+
+@pytest.mark.parametrize("head", ["0000000f 00 5e 00000001 00000006", "0000000f 00 5d 00000001 00000005"])
+def test_lengths_that_do_not_fit_are_told(head: str) -> None:
+    """Data that is longer than its message, and a message that goes on after its end, are faults."""
+    with pytest.raises(BadMessage, match="in it"):
+        wire.head_at(bytearray.fromhex(head), 0)
 
 
 def said(kind: int, rest: str) -> bytes:
@@ -102,7 +110,6 @@ def said(kind: int, rest: str) -> bytes:
         (said(92, "00000002 00000012") + b"Connection refused" + b"\0\0\0\0", NotOpened("connection refused")),
         (said(92, "00000001 0000000b") + b"open failed" + b"\0\0\0\0", NotOpened("its sshd does not allow it")),
         (said(92, "00000002 00000000 00000000"), NotOpened("it does not say why")),
-        (said(93, "00008000"), Adjust(0x8000)),
         (said(95, "00000001 00000003") + b"abc", Other(3)),
         (said(96, ""), Ended(closed=False)),
         (said(97, ""), Ended(closed=True)),
@@ -117,7 +124,9 @@ def test_what_the_far_end_says(raw: bytes, message: wire.Message) -> None:
     assert wire.channel_of(raw) == 7
 
 
-@pytest.mark.parametrize("raw", [said(91, "0000"), said(92, "00000002 000000ff"), said(98, "00000001")])
+@pytest.mark.parametrize(
+    "raw", [said(91, "0000"), said(93, ""), said(94, "0000"), said(92, "00000002 000000ff"), said(98, "00000001")]
+)
 def test_message_that_is_cut_short_is_told(raw: bytes) -> None:
     """A message shorter than it says is a fault."""
     with pytest.raises(BadMessage, match="shorter"):
