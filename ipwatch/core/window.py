@@ -2,14 +2,15 @@
 
 SSH's windows (RFC 4254 5.2) are a promise of memory; kept as large as OpenSSH's 2 MiB they fill every queue on a slow
 line, so that a key press waits for a second, and they starve a long fast one. So a window follows what was measured:
-the rate times (smallest round trip + as much again, at least 10 ms), which is what the line holds and a short queue,
-and one packet, because packets arrive whole.
+the rate times (smallest round trip + as much again, at least 10 ms, of which 1 MiB is enough), which is what the line
+holds and a short queue, and one packet, because packets arrive whole.
 """
 
 SMALLEST = 64 * 1024
 LARGEST = 16 * 1024 * 1024
 _PACKET = 32 * 1024
 _QUEUE = 0.010  # seconds: the shortest queue allowed for; less than that is lost between two turns of a busy machine
+_QUEUED = 1024 * 1024  # bytes: a queue that is longer because the line is fast only costs ssh copies of its buffer
 _SPAN = 0.005  # seconds: a rate is never judged over less
 _CALM = 0.100  # seconds: once the line's rate is found it is judged over at least so long
 _ROUNDS = 3  # in a row without a quarter more: the line gives no more
@@ -48,7 +49,8 @@ class Window:
         return self.size
 
     def _judge(self, rate: float, rtt: float) -> None:
-        fitting = max(SMALLEST, min(LARGEST, int(rate * (rtt + max(rtt, _QUEUE))) + _PACKET))
+        line = rate * rtt
+        fitting = max(SMALLEST, min(LARGEST, int(line + max(line, min(rate * _QUEUE, _QUEUED))) + _PACKET))
         if self.calm:
             if fitting >= 2 * self.size:  # the line is another one than it was
                 self._best, self._stale = rate, 0

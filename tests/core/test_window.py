@@ -36,6 +36,13 @@ def test_a_long_fast_line_gets_the_largest_window_within_a_second() -> None:
     assert window.size == LARGEST
 
 
+def test_a_line_without_delay_gets_no_longer_queue_than_helps() -> None:
+    """On loopback the window is what is under way and 1 MiB, however fast it is."""
+    window = Window()
+    carry(window, 1e9, 0.0001, 5)
+    assert 1024 * KIB < window.size < 1300 * KIB
+
+
 def test_a_slower_line_shrinks_the_window_slowly() -> None:
     """When the line becomes slower the window follows by at most an eighth at a time."""
     window = Window()
