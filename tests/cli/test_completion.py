@@ -192,6 +192,8 @@ ask ipwatch --log-format = j
 ask ipwatch --config lap
 ask '~/ipwatch' up n
 ask ipwatch ssh desktop -
+ask ipwatch up '"d'
+ask ipwatch open "'desktop'" "'no"
 complete -p ipwatch
 """
 
@@ -204,13 +206,13 @@ def test_bash(folder: Path) -> None:
     said[4] = " ".join(sorted(said[4].split()))
     assert said == [
         "ssh ssh-config", "nas desktop", "lab browse", "json", "laptop.toml laptop.toml.old", "nas", "",
-        "complete -F _ipwatch ipwatch",
+        "desktop", "notes notebook", "complete -F _ipwatch ipwatch",
     ]  # fmt: skip
 
 
 FISH = """
 ipwatch completion fish | source
-for line in 'up d' 'up desktop l' '--log-format=j' '--config=lap' '--config lap' 'hist' 'wake --w'
+for line in 'up "d' 'up d' 'up desktop l' '--log-format=j' '--config=lap' '--config lap' 'hist' 'wake --w'
     complete -C "ipwatch $line"
 end
 """
@@ -219,7 +221,7 @@ end
 def test_fish(folder: Path) -> None:
     """Words with what they mean, hosts, values behind "=", file names."""
     assert run(folder, shell_or_skip("fish"), "--no-config", "-c", FISH) == [
-        "desktop", "lab\t8890", "--log-format=json", "--config=laptop.toml", "laptop.toml",
+        "desktop", "desktop", "lab\t8890", "--log-format=json", "--config=laptop.toml", "laptop.toml",
         f"history\t{COMMANDS['history'][1]}",
         "--wait\tshow the stages until it answers; at most wake.takes, by default 4 minutes",
     ]  # fmt: skip
@@ -255,6 +257,7 @@ class Terminal:
 TYPED = (
     ("ipwatch up d\t", "desktop"),
     ("l\t", "lab"),
+    ("\x15ipwatch up 'd\t", "'desktop'"),
     ("\x15ipwatch --config lap\t", "laptop.toml"),
     ("\x15ipwatch --config=lap\t", "laptop.toml"),
     ("\x15ipwatch --config ~/lap\t", "laptop.toml"),

@@ -3,6 +3,9 @@
 
 _ipwatch() {
     local word meaning IFS=$'\n'
+    # As the shell would read them; no name of ours has a quote in it.
+    local -a words=("${COMP_WORDS[@]:1:COMP_CWORD-1}" ".${COMP_WORDS[COMP_CWORD]}")
+    words=("${words[@]//[\"\'\\]/}")
     COMPREPLY=()
     while IFS=$'\t' read -r word meaning; do
         if [[ $word == :files ]]; then
@@ -11,7 +14,7 @@ _ipwatch() {
         else
             COMPREPLY+=("$word")
         fi
-    done < <("${1/#\~/$HOME}" __complete "${COMP_WORDS[@]:1:COMP_CWORD-1}" ".${COMP_WORDS[COMP_CWORD]}" 2>/dev/null)
+    done < <("${1/#\~/$HOME}" __complete "${words[@]}" 2>/dev/null)
 }
 
 complete -F _ipwatch ipwatch

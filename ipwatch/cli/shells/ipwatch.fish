@@ -3,7 +3,7 @@
 
 function __ipwatch_complete
     set -l words (commandline -opc)
-    set -l current (commandline -ct)
+    set -l current (string replace -r '^["\']' '' -- (commandline -ct))
     set -l program (string replace -r '^~' -- $HOME $words[1])
     for line in ($program __complete $words[2..-1] ".$current" 2>/dev/null)
         set -l parts (string split -m 1 \t -- $line)
