@@ -109,5 +109,5 @@ def _options(settings: Mapping[str, str]) -> list[str]:
 
 
 def _quoted(path: Path) -> str:
-    """As ssh_config(5) reads a file's name: percent signs are tokens, quotes keep blanks together."""
-    return '"' + str(path).replace("%", "%%") + '"'
+    """As ssh_config(5) reads a file's name: percent signs are tokens, quotes keep blanks together, \\ escapes."""
+    return '"' + path.as_posix().replace("%", "%%") + '"'
