@@ -3,10 +3,15 @@
 import signal
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
     from xdist.scheduler.loadfile import LoadFileScheduling
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+hypothesis.settings.register_profile("ipwatch", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("ipwatch")
 
 # They start apps at the usual ports (8888, 8501 ...), which a machine has once: one after the other.
 ALONE = ("tests/laptop/test_apps.py", "tests/laptop/test_apps_there.py", "tests/real/test_apps_real.py")
