@@ -9,19 +9,17 @@ if TYPE_CHECKING:
     from ipwatch.net.openssh_stream import Stream
 
 BUFFER = 256 * 1024
-_FULL = 256 * 1024  # bytes that wait for ssh before clients are no longer read
 
 
 class Line:
-    """Runs in the pump's thread. users: streams that have it. busy: ssh takes no more at present. over: ssh has
-    ended."""
+    """Runs in the pump's thread. users: streams that have it. over: ssh has ended."""
 
     def __init__(self, mux: MuxConnection, buffer: bytearray) -> None:
         """buffer: of BUFFER bytes, free whenever a line has its turn."""
         self.sock = mux.sock
         self.sock.setblocking(False)
         self.users = 1
-        self.busy = self.over = False
+        self.over = False
         self.streams: dict[int, Stream] = {}
         self._in, self._view, self._rest, self._out = buffer, memoryview(buffer), mux.rest(), bytearray()
         self._current: Stream | None = None  # whose content comes
@@ -30,7 +28,7 @@ class Line:
 
     @property
     def waiting(self) -> bool:
-        """Whether something waits for ssh to take it."""
+        """Whether something waits for ssh to take it. No client is read meanwhile: what is kept here is copied."""
         return bool(self._out)
 
     def say(self, data: bytes | memoryview) -> None:
@@ -39,13 +37,11 @@ class Line:
             self._out += data
         elif (sent := self._sent(data)) < len(data):
             self._out += data[sent:]
-        self.busy = len(self._out) >= _FULL
 
     def flush(self) -> None:
         """ssh takes more."""
         del self._out[: self._sent(self._out)]
-        if self.busy and not self._out:
-            self.busy = False
+        if not self._out:
             for stream in tuple(self.streams.values()):
                 stream.look_again()
 

@@ -19,7 +19,7 @@ from ipwatch.protocols import ssh_connection as wire
 from ipwatch.protocols.ssh_connection import Asked, Ended, Message, NotOpened, Opened, Other
 
 LARGEST = 128 * 1024  # bytes of content we take at once
-TURN = 4  # messages that are sent at once, so that other streams have their turn
+TURN = 6  # messages that are sent at once: as many as a socket to ssh holds, and others have their turn (unix(7))
 _PIECES = 512  # in one call, of the 1024 POSIX systems take (IOV_MAX)
 _PATIENCE = 1.0  # seconds without a word from the far end after which its whole window is used again
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -200,7 +200,7 @@ class Stream:
 
     def _send(self) -> None:
         """One turn."""
-        if self.line.busy or (allowed := self._allowed()) <= 0:
+        if self.line.waiting or (allowed := self._allowed()) <= 0:
             return
         view, largest = memoryview(self._pump.up), self._largest
         heads = range(0, TURN * (wire.HEAD + largest), wire.HEAD + largest)  # where they stand, each before its content
@@ -259,7 +259,7 @@ class Stream:
 
     def _look(self) -> None:
         """Watch the client for what can be done."""
-        reads = self._serving and self._reading and not self.line.busy and self._allowed() > 0
+        reads = self._serving and self._reading and not self.line.waiting and self._allowed() > 0
         events = (_READ if reads else 0) | (_WRITE if self._serving and self._backlog else 0)
         if events != self._watched:
             before, self._watched = self._watched, events
