@@ -9,6 +9,7 @@ from typing import Literal
 from ipwatch.cli.parser import COMMANDS
 from ipwatch.core.trouble import Kind
 from ipwatch.settings import laptop_load
+from ipwatch.settings.environment import USUAL
 from ipwatch.settings.kinds import names, plugin
 from ipwatch.settings.load import load
 
@@ -90,6 +91,20 @@ def test_examples_load(tmp_path: Path) -> None:
         else:
             settings = load(path, {"SMTP_PASSWORD": "hidden"}, tmp_path)
             assert settings.records or settings.notifiers
+
+
+def test_variables_make_a_service(tmp_path: Path) -> None:
+    """The eight variables of the table, each with its example, are a complete record, account and mail."""
+    rows = re.findall(r"^\| `(IPWATCH_\w+)` \| (.+) \|$", README.read_text(), re.MULTILINE)
+    assert len(rows) == 8
+    shown = {name: found[1] for name, text in rows if (found := re.match(r"`([^`]+)`", text))}
+    environ = {name: shown.get(name, "hidden") for name, _ in rows}
+    settings = load(None, environ, tmp_path, root=tmp_path)
+    assert not settings.warnings
+    assert len(settings.records) == len(settings.accounts) == len(settings.notifiers) == 1
+    others = {name for _, text in rows for name in re.findall(r"IPWATCH_\w+", text)}
+    for name in others:  # each is read, too
+        assert name in USUAL, name
 
 
 def test_links_lead_somewhere() -> None:

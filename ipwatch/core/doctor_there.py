@@ -155,7 +155,8 @@ def _make_last(facts: Facts) -> str:
         name = "'" + facts["nm"].replace("'", "'\\''") + "'"
         return f"sudo nmcli connection modify {name} 802-3-ethernet.wake-on-lan magic"
     mac = facts.get("mac", "aa:bb:cc:dd:ee:ff")
-    lines = f"[Match]\\nMACAddress={mac}\\n[Link]\\nNamePolicy=kernel database onboard slot path\\nWakeOnLan=magic\\n"
+    match = f"[Match]\\nPermanentMACAddress={mac}\\n[Link]\\n"
+    lines = f"{match}NamePolicy=keep kernel database onboard slot path\\nWakeOnLan=magic\\n"
     return f"printf '{lines}' | sudo tee /etc/systemd/network/50-wake.link"
 
 

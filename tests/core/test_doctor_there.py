@@ -122,8 +122,8 @@ def test_lasting(facts: Facts, want: Verdict, text: str) -> None:
          "there: sudo nmcli connection modify 'Bob'\\''s' 802-3-ethernet.wake-on-lan magic"),
         ({"netplan": "/etc/netplan/01.yaml"},
          "there: wakeonlan: true below eth0: in /etc/netplan/01.yaml, then sudo netplan apply"),
-        ({}, (f"there: printf '[Match]\\nMACAddress={MAC}\\n[Link]\\nNamePolicy=kernel database onboard slot path\\n"
-              "WakeOnLan=magic\\n' | sudo tee /etc/systemd/network/50-wake.link")),
+        ({}, (f"there: printf '[Match]\\nPermanentMACAddress={MAC}\\n[Link]\\nNamePolicy=keep kernel database onboard "
+              "slot path\\nWakeOnLan=magic\\n' | sudo tee /etc/systemd/network/50-wake.link")),
     ],
 )  # fmt: skip
 def test_the_command_that_makes_it_last(facts: Facts, mend: str) -> None:
