@@ -113,11 +113,11 @@ class Memory:
                     path.replace(path.with_name("memory.json.damaged"))
                 memory = {}
             change(memory)
-            self._replace(path, json.dumps(memory, indent=1) + "\n")
+            self.write(path, json.dumps(memory, indent=1) + "\n")
 
     def _change_pins(self, change: Callable[[str], str]) -> None:
         with self._lock():
-            self._replace(self.known_hosts, change(self._read(self.known_hosts)))
+            self.write(self.known_hosts, change(self._read(self.known_hosts)))
 
     def _read(self, path: Path) -> str:
         """The text as it stands; bytes that are no UTF-8 come through (PEP 383)."""
@@ -128,9 +128,11 @@ class Memory:
         except OSError as error:
             raise Trouble(Kind.NOT_WELL, f"{path} can not be read: {_why(error)}") from None
 
-    def _replace(self, path: Path, text: str) -> None:
+    def write(self, path: Path, text: str) -> None:
+        """Replace a file of the folder atomically; raises Trouble, and then nothing is left behind."""
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
         try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(text.encode("utf-8", "surrogateescape"))
                 file.flush()

@@ -1,7 +1,6 @@
 """`ipwatch ssh`: the system's ssh, with the host's proved current address and its pinned keys."""
 
 import os
-import secrets
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
@@ -77,13 +76,7 @@ def _pins(world: World, host: Host) -> Path:
     path = world.memory.folder / "pins" / host.name
     text = openssh_args.known_hosts(world.memory.pins(host.name, host.keys), host.name)
     with suppress(OSError):
-        if path.read_text() == text:
+        if path.read_bytes() == text.encode():
             return path
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary.write_text(text)
-        temporary.replace(path)
-    except OSError as error:
-        raise Trouble(Kind.NOT_WELL, f"{path} can not be written: {(error.strerror or 'error').lower()}") from None
+    world.memory.write(path, text)
     return path

@@ -232,6 +232,16 @@ def test_state_that_can_not_be_written_is_told(tmp_path: Path, server: Sshd) -> 
         ssh(world, host, [], lambda _program, _words: 0)
 
 
+def test_pins_that_can_not_be_replaced_leave_nothing_behind(tmp_path: Path, server: Sshd) -> None:
+    """When the file for ssh can not be written, no half of one stays in the folder of pins."""
+    host = Host("desktop", port=server.port, names=("127.0.0.1",), keys=server.keys, identity=(server.identity,))
+    world = laptop_world(tmp_path, host)
+    (world.memory.folder / "pins" / "desktop" / "full").mkdir(parents=True)
+    with pytest.raises(Trouble, match="can not be written"):
+        ssh(world, host, [], lambda _program, _words: 0)
+    assert [path.name for path in (world.memory.folder / "pins").iterdir()] == ["desktop"]
+
+
 class Switch:
     """A waker whose packet switches the machine on."""
 
