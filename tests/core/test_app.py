@@ -134,6 +134,11 @@ def test_last_words_hold_no_token() -> None:
     assert last_words([]) == ()
 
 
+def test_last_words_are_words() -> None:
+    """What fish and Python draw beneath a fault is not what an app has died of."""
+    assert last_words(["nosuch --port 8000", "^~~~~^", "    ^^^^"]) == ("nosuch --port 8000",)
+
+
 @pytest.mark.parametrize(
     ("line", "taken"),
     [
