@@ -54,10 +54,10 @@ def fault(status: int, output: str, errors: str) -> str:
         return ""
     if words[-1:] == ["none"]:
         return "it has neither systemd-inhibit (Linux with systemd) nor caffeinate (macOS)"
-    said = next((line.strip() for line in errors.splitlines() if line.strip()), "")
-    if words[-1:] == ["refused"]:
-        return f"the system there refuses it: {said[:200]}" if said else "the system there refuses it"
-    return f"{NO_SHELL} ({said[:200] or f'exit status {status}'})"
+    said = [line.strip() for line in errors.splitlines() if line.strip()] or [""]
+    if words[-1:] == ["refused"]:  # the last line is of the refusal, what stands before is of the user's own .bashrc
+        return f"the system there refuses it: {said[-1][:200]}" if said[-1] else "the system there refuses it"
+    return f"{NO_SHELL} ({said[0][:200] or f'exit status {status}'})"
 
 
 def command_fault(status: int, errors: str) -> str:

@@ -71,7 +71,7 @@ def test_another_link_takes_a_hold_at_once() -> None:
     [
         ((0, "Welcome!\nheld\n", "nohup: x"), ""),
         ((0, "none\n", ""), "it has neither systemd-inhibit (Linux with systemd) nor caffeinate (macOS)"),
-        ((1, "refused\n", "\nFailed to inhibit: Access denied\n"),
+        ((1, "refused\n", "bash: warning: setlocale\nFailed to inhibit: Access denied\n"),
          "the system there refuses it: Failed to inhibit: Access denied"),
         ((1, "refused\n", ""), "the system there refuses it"),
         ((1, "", "'sh' is not recognized as a command\r\n"), f"{NO_SHELL} ('sh' is not recognized as a command)"),
