@@ -27,7 +27,7 @@ _SOON = 0.3  # seconds; then the full search begins
 _STAGGER = 0.1  # between two attempts; what is known by heart is little
 _ASLEEP = 4.0  # nothing answered for so long: it is to be woken
 _LIMIT = 9.0  # of a search without a wake; VS Code gives up after 15 s and shows what was said until then
-_LOOK = timedelta(seconds=5)
+_LOOK = timedelta(seconds=8)  # below _LIMIT; a loaded sshd takes seconds to show its key, and ssh alone would wait
 _CONNECT = 5.0
 _TICK = 0.1
 _ROUND = 3.0  # while it boots
