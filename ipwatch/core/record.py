@@ -203,7 +203,7 @@ def _noted(standing: Standing, outcome: Outcome, account: Account, fingerprint: 
     if outcome.kind is Kind.REFUSED:
         latch = Latch(outcome.code, outcome.text, now, fingerprint) if outcome.scope is Scope.RECORD else None
         return replace(failed, latch=latch, not_before=None)
-    failed = replace(failed, not_before=now + _pause(outcome, failed))
+    failed = replace(failed, not_before=now + _pause(outcome, failed, account))
     if outcome.kind is Kind.UNSURE:
         failed = replace(failed, unsure=sent, shown=Shown.UNKNOWN)
         if account.verify:
@@ -220,12 +220,14 @@ def _held(standing: Standing, sent: Address | None, account: Account, fingerprin
     )  # fmt: skip
 
 
-def _pause(outcome: Outcome, failed: Standing) -> timedelta:
+def _pause(outcome: Outcome, failed: Standing, account: Account) -> timedelta:
     """How long to wait: exactly what the provider said, doubled only for 911s in a row; else the back-off."""
     if outcome.after is not None:
         longer = outcome.after * (1 << min(max(failed.ordered - 1, 0), 12))
         return min(longer, max(ORDERED_LIMIT, outcome.after))
     first, limit = (REACH, REACH_LIMIT) if outcome.code == "unreachable" else (RETRY, RETRY_LIMIT)
+    if outcome.kind is Kind.UNSURE and account.repairs:  # sending again is harmless there
+        first = REACH
     return min(first * (1 << min(failed.attempts - 1, 12)), limit)
 
 

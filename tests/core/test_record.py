@@ -239,11 +239,13 @@ def test_an_order_holds_for_the_whole_account() -> None:
     assert noted.accounts["home"].not_before == NOW + HOUR
 
 
-@given(st.integers(0, 30), st.sampled_from([AWAY, SILENT]))
-def test_the_back_off_doubles_to_its_limit(before: int, answer: Outcome) -> None:
-    """Without an order the wait doubles: from 5 s to 5 min where nothing was sent, from 15 s to an hour otherwise."""
-    state = after(answer, standing(State(), attempts=before), verify=False)
-    first, limit = (REACH, REACH_LIMIT) if answer is AWAY else (RETRY, RETRY_LIMIT)
+@given(st.integers(0, 30), st.sampled_from([AWAY, SILENT]), st.booleans())
+def test_the_back_off_doubles_to_its_limit(before: int, answer: Outcome, repairs: bool) -> None:
+    """Without an order the wait doubles: from 5 s to 5 min where nothing was sent; to an hour otherwise, from 5 s where
+    sending again is harmless and from 15 s where it is not."""
+    state = after(answer, standing(State(), attempts=before), verify=False, repairs=repairs)
+    first = REACH if answer is AWAY or repairs else RETRY
+    limit = REACH_LIMIT if answer is AWAY else RETRY_LIMIT
     assert state.records[KEY].not_before == NOW + min(first * 2**before, limit)
     assert state.records[KEY].failing_since == NOW
 
