@@ -27,7 +27,7 @@ from tests.fakes.sshd import Sshd, make_key
 from tests.fakes.waiting import wait
 
 OK, WARN, BAD, UNKNOWN = Verdict.OK, Verdict.WARN, Verdict.BAD, Verdict.UNKNOWN
-MAC = "00:00:00:00:00:00"  # that of lo, which has the address of the server here
+MAC = "02:00:00:00:00:01"  # what lo has here, which has the address of the server; really zeros, which wake nobody
 OTHER = "aa:bb:cc:dd:ee:ff"
 SECRET = "s3cr3t-t0ken"
 MAGIC = '*GENERAL.CONNECTION*) echo "Wired";; *wake-on-lan*) echo magic;;'
@@ -39,6 +39,7 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.nas, self.desktop = (self._server(name) for name in ("nas", "desktop"))
+        self.program("desktop", "cat", f'case $1 in */lo/address) echo {MAC};; *) exec /bin/cat "$@";; esac')
 
     def _server(self, name: str) -> Sshd:
         (self.folder / f"{name}-bin").mkdir()
@@ -224,13 +225,13 @@ def test_macos(house: House) -> None:
     """On a Mac its own programs are asked."""
     house.program("desktop", "uname", "case $1 in -s) echo Darwin;; *) echo 23.1;; esac")
     house.program("desktop", "sw_vers", "echo 14.1")
-    house.program("desktop", "ifconfig", 'case $1 in -l) echo lo0 en0;; en0) printf "\\tether 00:00:00:00:00:00 \\n'
+    house.program("desktop", "ifconfig", 'case $1 in -l) echo lo0 en0;; en0) printf "\\tether 02:00:00:00:00:01 \\n'
                   '\\tinet 127.0.0.1 netmask 0xff000000\\n";; esac')  # fmt: skip
     house.program("desktop", "networksetup", 'printf "Hardware Port: Wi-Fi\\nDevice: en1\\n"')
     house.program("desktop", "pmset", 'echo " womp                 0"')
     desktop = of(house.findings(house.hosts()[1]), "desktop")
     assert desktop["system"].text == "macOS 14.1, Darwin 23.1"
-    assert desktop["card"].text.startswith("en0 has its lan address; its MAC address is 00:00:00:00:00:00")
+    assert desktop["card"].text.startswith(f"en0 has its lan address; its MAC address is {MAC}")
     assert (desktop["wake-on-lan"].verdict, desktop["wake-on-lan"].mend) == (BAD, "there: sudo pmset -a womp 1")
     assert "wired" not in desktop
 
