@@ -22,6 +22,9 @@ _MOST_PACKETS = 16  # read before the answer; the answer is the second, debug me
 
 # Message numbers: RFC 4253 12, RFC 5656 7.1 (an ECDH exchange has the numbers of the DH exchange, RFC 4253 8).
 _DISCONNECT, _KEXINIT, _KEX_INIT, _KEX_REPLY = 1, 20, 30, 31
+_GEX_GROUP, _GEX_INIT, _GEX_REPLY, _GEX_REQUEST = 31, 32, 33, 34  # RFC 4419 5
+_GEX = "diffie-hellman-group-exchange-sha256"  # the server chooses the group
+_GEX_SIZES = b"".join(bits.to_bytes(4) for bits in (2048, 3072, 8192))  # of it: least, best, most (RFC 4419 3)
 
 # RFC 4253 7.1: cipher, MAC and compression are offered, for both directions, since the lists must agree. Never used.
 _CIPHERS = ("aes128-ctr", "aes256-ctr", "chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com",
@@ -107,6 +110,7 @@ _EXCHANGES: dict[str, Callable[[bytes], bytes]] = {
     "mlkem768x25519-sha256": _hybrid(_ML_KEM_768),
     "sntrup761x25519-sha512": _hybrid(_SNTRUP761),
     "sntrup761x25519-sha512@openssh.com": _hybrid(_SNTRUP761),
+    _GEX: lambda _chance: _GEX_SIZES,
 }
 
 
@@ -186,6 +190,7 @@ class Glance:
         self.identified = False
         self._packets = 0
         self._expected = ""
+        self._asks, self._shows = _KEX_INIT, _KEX_REPLY  # the messages of the exchange
         self.hello = IDENTIFICATION + packet(kexinit(chance[:16], self._kinds))
         self.offer: Offer | None = None
         self.key: HostKey | None = None
@@ -246,7 +251,9 @@ class Glance:
             case number if number == _KEXINIT and self.offer is None:
                 self.offer = read_kexinit(payload)
                 return self._choose(self.offer)
-            case number if number == _KEX_REPLY and self.offer is not None:
+            case number if number == _GEX_GROUP != self._shows:
+                return packet(bytes([_GEX_INIT]) + _group_value(self._value))
+            case number if number == self._shows and self.offer is not None:
                 self.key = read_reply(payload)
                 if self.key.kind != self._expected:
                     self.key = None
@@ -268,7 +275,9 @@ class Glance:
         if kind is None:
             raise NoGlance(f"it has no host key of a type we accept, only {_few(offer.host_keys)}")
         self._expected = kind
-        return packet(bytes([_KEX_INIT]) + _EXCHANGES[exchange](self._value))
+        if exchange == _GEX:
+            self._asks, self._shows = _GEX_REQUEST, _GEX_REPLY
+        return packet(bytes([self._asks]) + _EXCHANGES[exchange](self._value))
 
 
 def _check_identification(line: bytes) -> None:

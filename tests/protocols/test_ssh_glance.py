@@ -113,6 +113,17 @@ def test_the_public_value_fits_the_exchange(exchange: str, value: bytes | None) 
         assert payload == value
 
 
+def test_a_group_of_the_server_s_choice() -> None:
+    """Where the server chooses the group it is asked for one, and gets a number below any prime it may choose."""
+    agreed = frame(offer(["ssh-ed25519"], ["diffie-hellman-group-exchange-sha256"]))
+    glance, asked = look(IDENT, agreed)
+    assert asked == packet(bytes([34]) + bytes.fromhex("00000800 00000c00 00002000"))
+    answer = glance.receive(frame(bytes([31]) + string(b"\x7f" * 256) + string(b"\x02")))
+    assert answer == packet(bytes([32]) + string(b"\1" + NOISE[16:270]))
+    glance.receive(frame(bytes([33]) + reply(key())[1:]))
+    assert glance.key == key()
+
+
 def test_the_first_type_of_ours_that_it_has_is_shown() -> None:
     """Of the types wanted the best that the server has is asked for; a server with none of them shows another."""
     have = frame(offer(["ssh-ed25519", "rsa-sha2-256"]))
