@@ -36,6 +36,9 @@ def with_world(arguments: argparse.Namespace, act: Callable[[World], int]) -> in
         return _told(Kind.CONFIGURATION, "; ".join(map(str, fault.faults)), as_json=as_json)
     except Trouble as trouble:
         return complain(trouble, say, as_json=as_json)
+    except KeyboardInterrupt:
+        say.status("")  # the shell's prompt begins a line of its own
+        raise
 
 
 def complain(trouble: Trouble, say: Say, *, as_json: bool) -> int:

@@ -110,10 +110,10 @@ class Say:
     def _redraw(self) -> None:
         if self._terminal and self._status and not self._asking:
             try:
-                width = os.get_terminal_size(self._out.fileno()).columns
+                width = os.get_terminal_size(self._out.fileno()).columns or 80  # 0: a serial line's, for one
             except (OSError, ValueError):
                 width = 80
-            self._write(fitting(self._status, width - 1))  # a full last column would break the line
+            self._write(fitting(self._status, width - 3))  # a full last column, or ^C there, would break the line
 
     def _write(self, text: str) -> None:
         try:

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 import termios
@@ -182,6 +183,27 @@ def test_a_terminal_shows_a_table_and_what_goes_on(house: House) -> None:
     assert re.search(r"said by +when", text)
     assert re.search(rf"proved +zone +{house.server} +now \(serial 17, TTL 60 s\)", text)
     assert "closed, connection refused" in text
+
+
+def test_ctrl_c_leaves_the_line_to_the_prompt(house: House, tmp_path: Path) -> None:
+    """Ctrl-C while a status is shown takes it away, so that the shell's prompt does not stand behind it."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        host = house.desktop.toml("desktop").replace(f"port = {house.desktop.port}", f"port = {port}")
+        config = configuration(tmp_path, house.server, host)
+        command = [sys.executable, "-m", "ipwatch", "where", "--config", str(config)]
+        pid, terminal = pty.fork()
+        if not pid:
+            os.execve(sys.executable, command, {**os.environ, "TERM": "xterm"})
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: the other side is gone
+            while part := os.read(terminal, 4096):
+                shown += part
+                if b"its key is asked for" in shown and b"^C" not in shown:
+                    os.write(terminal, b"\x03")
+        os.close(terminal)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
+    assert shown.endswith(b"^C\r\x1b[K"), shown
 
 
 def test_a_proof_is_remembered_with_its_age(house: House) -> None:

@@ -89,17 +89,24 @@ def test_a_line_stands_above_the_status(terminal: Terminal) -> None:
 
 
 def test_a_status_fits_a_narrow_terminal(narrow: Terminal) -> None:
-    """It is cut before the last column, so that it never takes a second row that could not be erased."""
+    """It is cut so that it never takes a second row that could not be erased, not even with ^C behind it."""
     say = Say(narrow.out, environ={})
     say.status("desktop is away, trying again soon")
-    assert narrow.rows == ["desktop is away, tr"]
+    assert narrow.rows == ["desktop is away, "]
+
+
+def test_a_terminal_without_a_width(narrow: Terminal) -> None:
+    """A terminal that does not say how wide it is, as a serial line, is taken for one of 80 columns."""
+    fcntl.ioctl(narrow.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 0, 0, 0, 0))
+    Say(narrow.out, environ={}).status("desktop is away, trying again soon")
+    assert narrow.rows == ["desktop is away, trying again soon"]
 
 
 def test_a_resized_terminal_is_asked_anew(narrow: Terminal) -> None:
     """The width is that of the moment."""
     say = Say(narrow.out, environ={})
     say.status("desktop is away, trying again soon")
-    fcntl.ioctl(narrow.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
+    fcntl.ioctl(narrow.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 32, 0, 0))
     say.status("desktop is away, trying again now")
     assert narrow.rows == ["desktop is away, trying again"]
 
