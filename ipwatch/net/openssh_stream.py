@@ -164,7 +164,7 @@ class Stream:
         """So many bytes went where they belong: let the far end send more."""
         size = self.window.delivered(time.monotonic(), count, self._pump.rtt)
         more = size - self._granted - self._waiting
-        if more >= size // 4 and not self._closing:
+        if more >= size // 8 and not self._closing:
             self._granted += more
             self.line.say(wire.adjust(self._peer, more))
 
