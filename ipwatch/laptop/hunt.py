@@ -259,7 +259,7 @@ class Hunter:
         current = bool(ways & _CURRENT) or (Way.LAN in ways and self._at_home)
         proof = self._ends.get(spot)
         if proof is None:
-            text = "it answers, but has not shown its key yet" if spot in self._proving else ""
+            text = "it has not shown its key yet" if spot in self._proving else ""
             return End(spot, Fate.OPEN, text, current=current)
         return End(spot, proof.fate, proof.text, proof.key, current)
 

@@ -156,7 +156,11 @@ SHARED, OWN = Spot("100.64.0.9", 2223), Spot("fd12::7%2", 2223)
             Kind.NOT_SSH,
             "what answers at [2001:db8::7]:2223 (it speaks HTTP) does not prove to be desktop",
         ),
-        (Search("desktop", ends((A, Fate.NOT_SSH, ""))), Kind.NOT_SSH, "what answers at 203.0.113.7:2223 does not prove"),
+        (
+            Search("desktop", ends((A, Fate.NOT_SSH, ""))),
+            Kind.NOT_SSH,
+            "what answers at 203.0.113.7:2223 does not prove to be desktop",
+        ),
         (
             Search("desktop", STRANGER, pinned=(KEY,)),
             Kind.STRANGER,
