@@ -64,8 +64,7 @@ class Hunter:
             self._take_what_is_known()
             while not self._is_over():
                 self._take_words()
-                dialled = self._dialler.next(min(_TICK, self._left()).total_seconds())
-                if dialled is not None:
+                if dialled := self._dialler.next(min(_TICK, self._left()).total_seconds()):
                     self._take_dialled(dialled)
                 self._take_proofs()
                 self._when_it_takes_long()
@@ -145,10 +144,9 @@ class Hunter:
                 who = word.claim.who
                 text = word.text if who in word.text else f"{who}: {word.text}"
                 self._silent.setdefault(word.claim.way, text)
-                if text in self._said:
-                    continue
-                self._said.add(text)
-                self._hunt.tell(Sight("silent", claim=word.claim, text=text))
+                if text not in self._said:
+                    self._said.add(text)
+                    self._hunt.tell(Sight("silent", claim=word.claim, text=text))
 
     def _take_claim(self, spot: Spot, claim: Claim, *, reserve: bool = False) -> None:
         known = self._claims.setdefault(spot, [])
