@@ -172,8 +172,9 @@ class Hunter:
             return
         self._hunt.tell(Sight("connected", spot))
         self._proving[spot] = sock
-        prover, within = self._hunt.prover, max(timedelta(seconds=0.1), min(_PROOF, self._left() - _TICK))
-        assert prover is not None  # noqa: S101 - nothing is dialled without one; for the type checker
+        within = max(timedelta(seconds=0.1), min(_PROOF, self._left() * 7 / 8))  # the rest: to hear of its end
+        prover = self._hunt.prover
+        assert prover is not None  # noqa: S101 - nothing is dialled without one
 
         def greeted() -> None:
             if not self._over:
