@@ -83,6 +83,13 @@ def document(config: Path, *words: str) -> tuple[int, Any]:
     return done.returncode, json.loads(done.stdout)
 
 
+@pytest.fixture(autouse=True)
+def colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever terminal the tests run in."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
 def on_terminal(config: Path, *words: str) -> tuple[int, str]:
     """What a person sees in the end, with its escapes."""
     done = where(config, *words, out=Screen())
