@@ -155,7 +155,7 @@ _IN_USE = re.compile(r"address (is )?already in use|port \S+ is (already|not ava
 
 
 def last_words(lines: Sequence[str], token: str = "") -> tuple[str, ...]:
-    """The lines of a dead app's log worth showing, without tokens. Lines that only point at a place ("^~~~") are none."""
+    """The lines of a dead app's log worth showing, without tokens. Lines without a word ("^~~~") are none."""
     worth = [line for line in lines if any(letter.isalnum() for letter in line)]
     plain = [line.replace(token, "...") if token else line for line in worth]
     return tuple(_TOKEN.sub(r"\1...", line) for line in plain[-LINES_SHOWN:])
