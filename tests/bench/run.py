@@ -4,7 +4,7 @@
 
 Prints a table and one line `JSON {...}`, which also goes to bench-results/bench.json. Nothing is asserted: a budget
 (DESIGN section 9) is met or missed, and what could not be measured says why. Everything waits with a limit; the whole
-run ends within six minutes. Times are of this machine and moment; ratios and counts are not.
+run ends within seven minutes. Times are of this machine and moment; ratios and counts are not.
 """
 
 import os
