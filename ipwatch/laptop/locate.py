@@ -129,7 +129,7 @@ class Race:
             threading.Thread(target=self._look_for_portal, name="locate portal", daemon=True).start()
 
     def again(self) -> None:
-        """Ask the zone's servers once more: the record may have followed its address meanwhile."""
+        """Ask once more: the record may have followed its address meanwhile."""
         for name in self.names:
             self._begin_questions(name)
 
@@ -137,12 +137,12 @@ class Race:
         if name == self.names[0]:
             self._begin("nowhere", lambda: self._ask_nowhere(name))
         self._begin_questions(name)
-        self._begin("system", lambda: self._ask_system(name))
 
     def _begin_questions(self, name: str) -> None:
         self._begin("zone", lambda: self._ask_zone(name))
         for url in self._world.settings.doh:
             self._begin("doh", lambda url=url: self._ask_doh(name, url))  # type: ignore[misc]
+        self._begin("system", lambda: self._ask_system(name))
 
     def _begin(self, what: str, way: Callable[[], None]) -> None:
         def count(by: int) -> None:

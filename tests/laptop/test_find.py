@@ -47,6 +47,18 @@ class Alone(DnspythonResolver):
         raise Unreachable("the resolver could not answer")
 
 
+class Following(Alone):
+    """A machine whose own resolver alone knows the name, and shows a new address from the second question on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def lookup(self, host: str, within: timedelta, family: Any = None) -> tuple[str, ...]:
+        self.asked += 1
+        return ("127.0.0.3",) if self.asked == 1 else ("127.0.0.1",)
+
+
 class Elsewhere:
     """Interfaces in some other network than the loopback."""
 
@@ -313,6 +325,14 @@ def test_an_address_that_hangs_does_not_hold_up_the_others(tmp_path: Path, deskt
     """The first address hangs, the second is the host: it is dialled a moment later and wins."""
     with hanging("127.0.0.3", desktop.port):
         finding, sights = found(world(tmp_path), host(desktop, names=("127.0.0.3", "127.0.0.1")))
+    assert finding.candidate.spot.ip == "127.0.0.1"
+    assert seen(sights, "dialling") == [Spot("127.0.0.3", desktop.port), finding.candidate.spot]
+
+
+def test_a_record_that_follows_late_is_seen_while_the_old_address_hangs(tmp_path: Path, desktop: Sshd) -> None:
+    """Where only this machine's resolver knows the name it, too, is asked again: nobody waits for the search's end."""
+    with hanging("127.0.0.3", desktop.port):
+        finding, sights = found(world(tmp_path, resolver=Following()), host(desktop))
     assert finding.candidate.spot.ip == "127.0.0.1"
     assert seen(sights, "dialling") == [Spot("127.0.0.3", desktop.port), finding.candidate.spot]
 
