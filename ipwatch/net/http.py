@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from http.client import HTTPException, IncompleteRead
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
@@ -45,13 +45,12 @@ class RequestsHttp:
         self._idle: dict[_Place, list[tuple[Any, float]]] = {}
 
     def send(self, request: HttpRequest, within: timedelta) -> HttpResponse:
-        """Send it once; raises Unreachable, Refused (TLS not verifiable, plain http not allowed) or Garbled."""
+        """Send it; raises Unreachable, Refused (TLS not verifiable, plain http not allowed) or Garbled."""
         url = urls.checked(request)
         call = _Call(time.monotonic() + within.total_seconds())
         place = urls.place(url)
-        threading.Thread(
-            target=call.run, args=(lambda: self._perform(request, call), place), name=f"http {place}", daemon=True
-        ).start()
+        run = partial(call.run, partial(self._perform, request, call), place)
+        threading.Thread(target=run, name=f"http {place}", daemon=True).start()
         return call.wait(place, within)
 
     def close(self) -> None:
@@ -70,8 +69,7 @@ class RequestsHttp:
             with suppress(*_library().errors, OSError):
                 return self._ask(session, place, request, (time.monotonic() + call.deadline) / 2)
             session = None
-        if session is None:
-            session = _library().session(_ANY[place[0]], self._context, self._user_agent)
+        session = session or _library().session(_ANY[place[0]], self._context, self._user_agent)
         return self._ask(session, place, request, call.deadline)
 
     def _ask(self, session: Any, place: _Place, request: HttpRequest, deadline: float) -> HttpResponse:
@@ -251,11 +249,9 @@ def _follow(session: Any, request: HttpRequest, deadline: float) -> HttpResponse
     url = request.url
     response = _send(session, request, request.url, deadline)
     for _ in range(_REDIRECTS if plain else 0):
-        target = urls.redirect(url, response)
-        if target is None:
+        if (target := urls.redirect(url, response)) is None:
             break
-        url = target
-        response = _send(session, request, url, deadline)
+        url, response = target, _send(session, request, target, deadline)
     return response
 
 
